@@ -1,0 +1,124 @@
+package task
+
+import (
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of a record.
+const (
+	// MaxAnswerBytes bounds an answer, in bytes of UTF-8. It is the payload
+	// limit of Step Functions, although payloads never travel through it: what
+	// a worker gets here, it gets there.
+	MaxAnswerBytes = 256 << 10
+	// MaxAttempts is how many attempts a record keeps; older ones go.
+	MaxAttempts = 30
+	// MaxErrorBytes is where an error message is cut.
+	MaxErrorBytes = 2 << 10
+	// MaxInterruptions is how often one attempt may be cut off by the death of
+	// its host before an interruption counts as an attempt.
+	MaxInterruptions = 3
+	// FirstCheckAfter is how long after its message was sent an open task is
+	// looked at by reconcile for the first time. A queue that is slow for less
+	// is never sent a second message.
+	FirstCheckAfter = 10 * time.Minute
+	// MaxCheckAfter is where the doubling of FirstCheckAfter ends.
+	MaxCheckAfter = 12 * time.Hour
+)
+
+// Status is where a task stands. See the diagram in the package comment.
+type Status string
+
+// The statuses.
+const (
+	Pending    Status = "PENDING"    // queued
+	Processing Status = "PROCESSING" // an attempt runs
+	Failed     Status = "FAILED"     // an attempt failed; it will be retried, or is on its way to the DLQ
+	Processed  Status = "PROCESSED"  // done
+	DLQ        Status = "DLQ"        // dead-lettered
+)
+
+// Statuses are all statuses, in the order of a task's life.
+var Statuses = []Status{Pending, Processing, Failed, Processed, DLQ}
+
+// Valid tells whether s is a status.
+func (s Status) Valid() bool { return s.Open() || s == Processed || s == DLQ }
+
+// Open tells whether a task of status s still has something to happen to it
+// without a user's doing.
+func (s Status) Open() bool { return s == Pending || s == Processing || s == Failed }
+
+// Task is the record of a task.
+type Task struct {
+	ID     ID
+	Answer string // what the client posted; at most MaxAnswerBytes
+	Status Status
+	// Run grows by one with each redrive or restart; the first is 1.
+	Run int
+	// Retries counts, in this run, the attempts that count, less one.
+	Retries   int
+	CreatedAt Time
+	UpdatedAt Time
+	// ErrorType and ErrorMessage are the last attempt's while the task is
+	// FAILED, and the reason for its death while it is in the DLQ.
+	ErrorType    string
+	ErrorMessage string
+	// Attempts are the last MaxAttempts attempts of all runs, oldest first.
+	Attempts []Attempt
+	// ExecutionID is the workflow execution that claimed the task in this run;
+	// empty before the first claim.
+	ExecutionID string
+	// Owner is the random token of the invocation that claimed the task last
+	// in this run. Only it may record an outcome.
+	Owner string
+	// LeaseUntil is when the owner is dead for certain.
+	LeaseUntil Time
+	// NextCheckAt is when reconcile looks at the task if it is still open, and
+	// Checks how often it has looked since the last send.
+	NextCheckAt Time
+	Checks      int
+	// ExpiresAt is when a finished task may be removed. An open one has none.
+	ExpiresAt Time
+}
+
+// Message is the queue message of the task's run.
+func (t *Task) Message() Message { return Message{TaskID: t.ID, Run: t.Run} }
+
+// Attempt is one start of the worker. Its JSON is the API's and, in storage,
+// the record's.
+type Attempt struct {
+	// Number counts the attempts of a run from 1. One that does not count
+	// leaves its number to the next.
+	Number     int  `json:"number"`
+	Run        int  `json:"run"`
+	StartedAt  Time `json:"startedAt"`
+	FinishedAt Time `json:"finishedAt,omitzero"` // none while it runs
+	// RetryCount is the workflow's count of retries when it started the
+	// attempt; it orders the invocations of one execution.
+	RetryCount   int    `json:"retryCount"`
+	ErrorType    string `json:"errorType,omitempty"`
+	ErrorMessage string `json:"errorMessage,omitempty"`
+	// NotCounted marks an attempt that was cut off by the death of its host
+	// and used up no retry.
+	NotCounted bool `json:"notCounted,omitempty"`
+}
+
+// New returns the record of a task that is accepted now.
+func New(id ID, answer string, now time.Time) Task {
+	at := At(now)
+	return Task{
+		ID: id, Answer: answer, Status: Pending, Run: 1,
+		CreatedAt: at, UpdatedAt: at, NextCheckAt: at.Plus(FirstCheckAfter),
+	}
+}
+
+// Cut returns s, cut to at most max bytes at a rune's boundary.
+func Cut(s string, max int) string {
+	if len(s) <= max {
+		return s
+	}
+	for max > 0 && !utf8.RuneStart(s[max]) {
+		max--
+	}
+	return s[:max]
+}

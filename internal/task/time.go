@@ -1,0 +1,66 @@
+package task
+
+import "time"
+
+// timeLayout is RFC 3339 in UTC with exactly three decimals.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// Time is a moment with the resolution of a record: UTC, whole milliseconds.
+// Its JSON is RFC 3339 with three decimals. The zero Time means "none".
+type Time struct{ time.Time }
+
+// At returns t as a Time, cut to whole milliseconds.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return Time{}
+	}
+	return Time{t.UTC().Truncate(time.Millisecond)}
+}
+
+// AtMilli returns the Time that is ms milliseconds after the Unix epoch, and
+// the zero Time for 0.
+func AtMilli(ms int64) Time {
+	if ms == 0 {
+		return Time{}
+	}
+	return Time{time.UnixMilli(ms).UTC()}
+}
+
+// Milli is the inverse of AtMilli.
+func (t Time) Milli() int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Plus returns t + d.
+func (t Time) Plus(d time.Duration) Time { return At(t.Add(d)) }
+
+// String returns t as its JSON shows it, and "" for the zero Time.
+func (t Time) String() string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(timeLayout)
+}
+
+// MarshalText returns String.
+func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// MarshalJSON returns String, quoted.
+func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	if string(b) == `""` || string(b) == "null" {
+		*t = Time{}
+		return nil
+	}
+	var u time.Time
+	if err := u.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	*t = At(u)
+	return nil
+}
