@@ -1,0 +1,193 @@
+package taskdb
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"tasks/internal/task"
+)
+
+const (
+	// applicationID marks a file as ours (PRAGMA application_id): "TASK".
+	applicationID = 0x5441534b
+	// schemaVersion is the PRAGMA user_version of schema.sql.
+	schemaVersion = 1
+	// maxInlineAnswer is the size of an answer, in bytes, up to which it lives
+	// in the task's row.
+	maxInlineAnswer = 1 << 10
+	// readers is the number of connections that read.
+	readers = 4
+	// checkUpTo is the size of a file, in bytes, up to which it is checked for
+	// damage when it is opened. The check reads it whole: about 0.2 s for the
+	// largest.
+	checkUpTo = 64 << 20
+)
+
+//go:embed schema.sql
+var schema string
+
+// DB is an open file. It implements task.Store; Queue, DeadLetterQueue and
+// Metrics give the other contracts. It is safe for concurrent use.
+type DB struct {
+	lock    *flock.Flock
+	reader  *sql.DB
+	getTask *sql.Stmt
+	writer  *writer
+	queue   *Queue
+	dead    *DeadLetterQueue
+}
+
+// Open opens the file at path and makes it, with its folder, if it is not
+// there. The folder is made for the user alone, and so is the file. A file that
+// another host has open, that a newer version has written, that is no file of
+// ours or that is damaged is an error that says so.
+func Open(path string) (_ *DB, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the database: %w", err)
+	}
+	db := &DB{lock: flock.New(path+".lock", flock.SetPermissions(0o600))}
+	locked, err := db.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the database: %w", err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("database %s is in use by another host: stop that one, or choose another file", path)
+	}
+	defer func() {
+		if err != nil {
+			db.Close()
+		}
+	}()
+
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	info, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+
+	if err := prepare(path, info.Size() <= checkUpTo); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	if db.reader, err = open(path, "_pragma=query_only(1)", "_pragma=cache_size(-16000)"); err != nil {
+		return nil, err
+	}
+	db.reader.SetMaxOpenConns(readers)
+	db.reader.SetMaxIdleConns(readers)
+	if db.getTask, err = db.reader.Prepare(selectRow); err != nil {
+		return nil, unavailable("read", err)
+	}
+	db.queue = newQueue(db)
+	db.dead = newDeadLetterQueue(db)
+	if db.writer, err = newWriter(path); err != nil {
+		return nil, err
+	}
+	if err := db.queue.load(); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// Close stops the writer after the operations that wait, writes the log back
+// into the file and releases it.
+func (db *DB) Close() error {
+	var errs []error
+	if db.reader != nil {
+		errs = append(errs, db.reader.Close())
+	}
+	if db.writer != nil {
+		errs = append(errs, db.writer.close())
+	}
+	return errors.Join(append(errs, db.lock.Unlock())...)
+}
+
+// Ping tells whether the file can be written to.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.writer.do(ctx, func(*tx) error { return nil })
+}
+
+// open returns a pool of connections to the file.
+func open(path string, options ...string) (*sql.DB, error) {
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)"
+	for _, o := range options {
+		dsn += "&" + o
+	}
+	return sql.Open("sqlite", dsn)
+}
+
+// prepare makes sure that the file is whole, ours and of this version's schema.
+func prepare(path string, check bool) (err error) {
+	db, err := open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+
+	var app, version, tables int
+	err = db.QueryRow(`SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&app, &version, &tables)
+	switch {
+	case err != nil:
+		return unreadable(err)
+	case tables > 0 && app != applicationID:
+		return errors.New("it is a SQLite file of another program: choose another file")
+	case version > schemaVersion:
+		return fmt.Errorf("it was written by a newer version (schema %d, this version knows %d): use that version, or choose another file", version, schemaVersion)
+	}
+	if check {
+		var result string
+		if err := db.QueryRow(`PRAGMA quick_check(1)`).Scan(&result); err != nil {
+			return unreadable(err)
+		}
+		if result != "ok" {
+			return unreadable(errors.New(result))
+		}
+	}
+	if version == schemaVersion {
+		return nil
+	}
+	if _, err := db.Exec(`PRAGMA journal_mode = WAL`); err != nil {
+		return err
+	}
+	_, err = db.Exec(fmt.Sprintf("BEGIN;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\nCOMMIT;", schema, applicationID, schemaVersion))
+	return err
+}
+
+// unreadable says of a file's error what can be done.
+func unreadable(err error) error {
+	switch code(err) {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY:
+		return err
+	}
+	return fmt.Errorf("the file is damaged or no SQLite database (%w): restore it from a copy, rescue what can be read with `sqlite3 FILE .recover`, or choose another file", err)
+}
+
+// code returns SQLite's primary result code of err, and 0 if it has none.
+func code(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// unavailable wraps an error of the database.
+func unavailable(doing string, err error) error {
+	var domain *task.Error
+	if err == nil || errors.As(err, &domain) {
+		return err
+	}
+	return task.Errorf(task.Unavailable, "%s the database: %w", doing, err)
+}

@@ -1,0 +1,275 @@
+package taskdb
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tasks/internal/task"
+)
+
+// Received is a message in the hands of a consumer, who deletes it or gives it
+// back.
+type Received struct {
+	MessageID string
+	Body      string
+	Receives  int // with this one
+	SentAt    task.Time
+}
+
+// Queue is the task queue. Its messages are columns of the tasks' rows; what is
+// in memory is their order. A task has one message on the queue at most, so
+// sending twice is sending once.
+type Queue struct {
+	db *DB
+
+	mu       sync.Mutex
+	known    map[key]*queued // waiting, delayed or in flight
+	waiting  []*queued       // in the order of their becoming visible
+	delayed  delayedHeap
+	arrivals chan struct{} // holds one signal: a message may be there
+}
+
+// queued is a message of the queue in memory.
+type queued struct {
+	key       key
+	run       int
+	receives  int
+	sentAt    int64 // ms
+	visibleAt int64 // ms
+	inFlight  bool
+}
+
+func newQueue(db *DB) *Queue {
+	return &Queue{db: db, known: map[key]*queued{}, arrivals: make(chan struct{}, 1)}
+}
+
+// Queue returns the task queue.
+func (db *DB) Queue() *Queue { return db.queue }
+
+// load reads what is on the queue from the file.
+func (q *Queue) load() error {
+	rows, err := q.db.reader.Query(`SELECT id, run, receives, updated_at, visible_at FROM tasks WHERE ` + liveRows + ` AND visible_at > 0 ORDER BY id`)
+	if err != nil {
+		return unavailable("read", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id []byte
+		m := &queued{}
+		if err := rows.Scan(&id, &m.run, &m.receives, &m.sentAt, &m.visibleAt); err != nil {
+			return unavailable("read", err)
+		}
+		m.key = key(id)
+		q.push(m)
+	}
+	return unavailable("read", rows.Err())
+}
+
+// Send implements task.Queue. It puts the message on the queue if the task is
+// PENDING in that run, has no execution and no message there yet.
+func (q *Queue) Send(ctx context.Context, m task.Message) error {
+	return q.db.change(ctx, m.TaskID, func(tx *tx, r *row) (bool, error) {
+		if r.Run != m.Run || r.Status != task.Pending || r.execution != "" || r.visibleAt != 0 {
+			return false, nil
+		}
+		r.visibleAt, r.receives = time.Now().UnixMilli(), 0
+		q.pushOnCommit(tx, r)
+		return true, nil
+	})
+}
+
+// pushOnCommit puts the message of a row in memory once the row is on disk.
+func (q *Queue) pushOnCommit(tx *tx, r *row) {
+	m := &queued{key: r.key, run: r.Run, receives: r.receives, sentAt: r.visibleAt, visibleAt: r.visibleAt}
+	tx.onCommit(func() { q.push(m) })
+}
+
+func (q *Queue) push(m *queued) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.known[m.key] = m
+	if m.visibleAt > time.Now().UnixMilli() {
+		heap.Push(&q.delayed, m)
+	} else {
+		q.waiting = append(q.waiting, m)
+	}
+	q.signal()
+}
+
+// forget drops a task's message from memory.
+func (q *Queue) forget(k key) {
+	q.mu.Lock()
+	delete(q.known, k)
+	q.mu.Unlock()
+}
+
+func (q *Queue) signal() {
+	select {
+	case q.arrivals <- struct{}{}:
+	default:
+	}
+}
+
+// Len returns how many messages are on the queue, those in flight included.
+func (q *Queue) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.known)
+}
+
+// Receive waits for messages and returns up to max of them, which nobody else
+// receives until they are given back. It returns none when ctx is done.
+func (q *Queue) Receive(ctx context.Context, max int) []Received {
+	for {
+		batch, next := q.take(max, time.Now().UnixMilli())
+		if len(batch) > 0 || !wait(ctx, q.arrivals, next) {
+			return batch
+		}
+	}
+}
+
+// take returns up to max visible messages, or the time in ms of the next one,
+// 0 for none.
+func (q *Queue) take(max int, now int64) (batch []Received, next int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.delayed) > 0 && q.delayed[0].visibleAt <= now {
+		q.waiting = append(q.waiting, heap.Pop(&q.delayed).(*queued))
+	}
+	for len(batch) < max && len(q.waiting) > 0 {
+		m := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		if q.known[m.key] != m {
+			continue // deleted while it waited, or superseded
+		}
+		m.receives++
+		m.inFlight = true
+		message := m.message()
+		batch = append(batch, Received{MessageID: message.ExecutionName(), Body: message.Body(), Receives: m.receives, SentAt: task.AtMilli(m.sentAt)})
+	}
+	if len(q.waiting) > 0 {
+		q.signal() // for the next consumer
+	}
+	if len(q.delayed) > 0 {
+		next = q.delayed[0].visibleAt
+	}
+	return batch, next
+}
+
+func (m *queued) message() task.Message {
+	return task.Message{TaskID: task.ID(uuid.UUID(m.key).String()), Run: m.run}
+}
+
+// inFlight returns the message that r holds, or nil if it is no longer on the
+// queue.
+func (q *Queue) inFlight(r Received) *queued {
+	m, err := task.ParseMessage(r.Body)
+	if err != nil {
+		return nil
+	}
+	k, err := keyOf(m.TaskID)
+	if err != nil {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if known := q.known[k]; known != nil && known.run == m.Run && known.inFlight {
+		return known
+	}
+	return nil
+}
+
+// Delete takes a received message off the queue. One whose execution was
+// started is off already.
+func (q *Queue) Delete(ctx context.Context, r Received) error {
+	m := q.inFlight(r)
+	if m == nil {
+		return nil
+	}
+	return q.settle(ctx, m, func(r *row) { r.visibleAt, r.receives = 0, 0 }, nil)
+}
+
+// GiveBack makes a received message visible again at the given time, with its
+// receives on record.
+func (q *Queue) GiveBack(ctx context.Context, r Received, at time.Time) error {
+	m := q.inFlight(r)
+	if m == nil {
+		return nil
+	}
+	again := &queued{key: m.key, run: m.run, receives: m.receives, sentAt: m.sentAt, visibleAt: at.UnixMilli()}
+	return q.settle(ctx, m, func(r *row) { r.visibleAt, r.receives = again.visibleAt, again.receives }, again)
+}
+
+// MoveToDeadLetters moves a received message to the dead letter queue: the
+// redrive policy.
+func (q *Queue) MoveToDeadLetters(ctx context.Context, r Received) error {
+	m := q.inFlight(r)
+	if m == nil {
+		return nil
+	}
+	return q.db.change(ctx, m.message().TaskID, func(tx *tx, row *row) (bool, error) {
+		if err := q.db.dead.insert(tx, r.Body, r.SentAt.Milli()); err != nil {
+			return false, err
+		}
+		row.visibleAt, row.receives = 0, 0
+		tx.onCommit(func() { q.forget(m.key) })
+		return true, nil
+	})
+}
+
+// settle ends a message's flight. If the change can't be written, the message
+// goes back to memory as again, or as it was, so that it is not lost until the
+// host starts again.
+func (q *Queue) settle(ctx context.Context, m *queued, change func(*row), again *queued) error {
+	err := q.db.change(ctx, m.message().TaskID, func(tx *tx, r *row) (bool, error) {
+		if r.Run != m.run || r.visibleAt == 0 {
+			return false, nil
+		}
+		change(r)
+		return true, nil
+	})
+	switch {
+	case again != nil:
+		q.push(again)
+	case err == nil:
+		q.forget(m.key)
+	default:
+		q.push(&queued{key: m.key, run: m.run, receives: m.receives, sentAt: m.sentAt, visibleAt: time.Now().Add(time.Second).UnixMilli()})
+	}
+	return err
+}
+
+// wait waits for a signal or for a moment (ms, 0 for none) and tells whether
+// ctx is still alive.
+func wait(ctx context.Context, signal <-chan struct{}, until int64) bool {
+	var timer <-chan time.Time
+	if until > 0 {
+		t := time.NewTimer(time.Until(time.UnixMilli(until)))
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-signal:
+	case <-timer:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// delayedHeap holds messages, the next visible one first.
+type delayedHeap []*queued
+
+func (h delayedHeap) Len() int           { return len(h) }
+func (h delayedHeap) Less(i, j int) bool { return h[i].visibleAt < h[j].visibleAt }
+func (h delayedHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *delayedHeap) Push(m any)        { *h = append(*h, m.(*queued)) }
+func (h *delayedHeap) Pop() any {
+	old := *h
+	m := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return m
+}

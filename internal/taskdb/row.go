@@ -1,0 +1,133 @@
+package taskdb
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"tasks/internal/task"
+)
+
+// key is a task id as the file keeps it.
+type key = [16]byte
+
+// keyOf returns the key of an id. The error is of kind NotFound: what has no
+// valid id is not there.
+func keyOf(id task.ID) (key, error) {
+	u, err := uuid.Parse(string(id))
+	if err != nil {
+		return key{}, notFound(id)
+	}
+	return u, nil
+}
+
+func notFound(id task.ID) error { return task.Errorf(task.NotFound, "there is no task %s", id) }
+
+// row is a row of table tasks.
+type row struct {
+	task.Task
+	key         key
+	stored      bool // it is in the file: update it
+	largeAnswer bool // Answer is in table answers, not here
+
+	visibleAt int64
+	receives  int
+
+	execution  task.ExecutionStatus
+	definition int64
+	journal    []byte
+}
+
+// liveRows selects the rows that index tasks_live holds: see row.live.
+const liveRows = `(status IN ('PENDING', 'PROCESSING', 'FAILED') OR execution = 'RUNNING')`
+
+// live tells whether the row will change again without a user's doing.
+func (r *row) live() bool { return r.Status.Open() || r.execution == task.ExecutionRunning }
+
+// newRun takes the row of a Task that was given a new run out of its old
+// execution and puts its message on the queue.
+func (r *row) newRun(now task.Time) {
+	r.visibleAt, r.receives = now.Milli(), 0
+	r.execution, r.definition, r.journal = "", 0, nil
+}
+
+const rowColumns = `id, status, run, retries, created_at, updated_at, next_check_at, checks, expires_at, lease_until,
+	owner, execution_id, error_type, error_message, attempts, answer, visible_at, receives, execution, definition, journal`
+
+const selectRow = `SELECT ` + rowColumns + ` FROM tasks WHERE id = ?`
+
+const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+
+const updateRow = `UPDATE tasks SET status = ?, run = ?, retries = ?, updated_at = ?, next_check_at = ?, checks = ?, expires_at = ?, lease_until = ?,
+	owner = ?, execution_id = ?, error_type = ?, error_message = ?, attempts = ?, visible_at = ?, receives = ?, execution = ?, definition = ?, journal = ?
+	WHERE id = ?`
+
+func (r *row) insertArgs() []any {
+	answer := sql.NullString{String: r.Answer, Valid: !r.largeAnswer}
+	return []any{
+		r.key[:], string(r.Status), r.Run, r.Retries, r.CreatedAt.Milli(), r.UpdatedAt.Milli(), r.NextCheckAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
+		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), answer, r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
+	}
+}
+
+func (r *row) updateArgs() []any {
+	return []any{
+		string(r.Status), r.Run, r.Retries, r.UpdatedAt.Milli(), r.NextCheckAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
+		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
+		r.key[:],
+	}
+}
+
+// blob returns b as a value that is not NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// scanner is a *sql.Row or a *sql.Rows.
+type scanner interface{ Scan(dest ...any) error }
+
+// scanRow reads rowColumns. A row that is not there is an error of kind
+// NotFound.
+func scanRow(s scanner) (*row, error) {
+	var (
+		r                                            = &row{stored: true}
+		id                                           []byte
+		created, updated, check, expires, leaseUntil int64
+		attempts                                     string
+		answer                                       sql.NullString
+	)
+	err := s.Scan(&id, &r.Status, &r.Run, &r.Retries, &created, &updated, &check, &r.Checks, &expires, &leaseUntil,
+		&r.Owner, &r.ExecutionID, &r.ErrorType, &r.ErrorMessage, &attempts, &answer, &r.visibleAt, &r.receives, &r.execution, &r.definition, &r.journal)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, task.Errorf(task.NotFound, "there is no such task")
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.key = key(id)
+	r.ID = task.ID(uuid.UUID(r.key).String())
+	r.CreatedAt, r.UpdatedAt, r.NextCheckAt = task.AtMilli(created), task.AtMilli(updated), task.AtMilli(check)
+	r.ExpiresAt, r.LeaseUntil = task.AtMilli(expires), task.AtMilli(leaseUntil)
+	r.Answer, r.largeAnswer = answer.String, !answer.Valid
+	if attempts != "" {
+		err = json.NewDecoder(strings.NewReader(attempts)).Decode(&r.Attempts)
+	}
+	return r, err
+}
+
+func marshalAttempts(a []task.Attempt) string {
+	if len(a) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // strings, numbers and times always marshal
+	}
+	return string(b)
+}

@@ -1,0 +1,156 @@
+package taskdb
+
+import (
+	"context"
+
+	"tasks/internal/task"
+)
+
+var _ task.Store = (*DB)(nil)
+
+// Create implements task.Store. The task's message is on the queue with it.
+func (db *DB) Create(ctx context.Context, t task.Task) (queued bool, err error) {
+	k, err := keyOf(t.ID)
+	if err != nil {
+		return false, err
+	}
+	err = db.writer.do(ctx, func(tx *tx) error {
+		switch _, err := tx.row(k); {
+		case err == nil:
+			return task.Errorf(task.Conflict, "task %s exists already", t.ID)
+		case !task.IsKind(err, task.NotFound):
+			return err
+		}
+		r := &row{Task: t, key: k, largeAnswer: len(t.Answer) > maxInlineAnswer}
+		r.newRun(t.UpdatedAt)
+		if r.largeAnswer {
+			if err := tx.exec(`INSERT INTO answers (id, body) VALUES (?, ?)`, k[:], t.Answer); err != nil {
+				return err
+			}
+			r.Answer = ""
+		}
+		tx.put(r)
+		db.queue.pushOnCommit(tx, r)
+		return nil
+	})
+	return err == nil, err
+}
+
+// Get implements task.Store.
+func (db *DB) Get(ctx context.Context, id task.ID) (task.Task, error) {
+	k, err := keyOf(id)
+	if err != nil {
+		return task.Task{}, err
+	}
+	r, err := scanRow(db.getTask.QueryRowContext(ctx, k[:]))
+	if task.IsKind(err, task.NotFound) {
+		return task.Task{}, notFound(id)
+	}
+	if err != nil {
+		return task.Task{}, unavailable("read", err)
+	}
+	return r.Task, db.loadAnswer(ctx, r.largeAnswer, &r.Task)
+}
+
+// loadAnswer completes a task whose answer is in table answers.
+func (db *DB) loadAnswer(ctx context.Context, large bool, t *task.Task) error {
+	if !large {
+		return nil
+	}
+	k, err := keyOf(t.ID)
+	if err != nil {
+		return err
+	}
+	return unavailable("read", db.reader.QueryRowContext(ctx, `SELECT body FROM answers WHERE id = ?`, k[:]).Scan(&t.Answer))
+}
+
+// Claim implements task.Store.
+func (db *DB) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.ClaimOutcome, t task.Task, err error) {
+	var large bool
+	err = db.change(ctx, r.TaskID, func(_ *tx, changed *row) (bool, error) {
+		outcome = changed.Claim(r)
+		t, large = changed.Task, changed.largeAnswer
+		return outcome == task.ClaimRun || outcome == task.ClaimExhausted, nil
+	})
+	if err == nil && outcome == task.ClaimRun {
+		err = db.loadAnswer(ctx, large, &t)
+	}
+	return outcome, t, err
+}
+
+// Finish implements task.Store.
+func (db *DB) Finish(ctx context.Context, r task.FinishRequest) error {
+	return db.change(ctx, r.ID, func(_ *tx, changed *row) (bool, error) { return changed.Finish(r) })
+}
+
+// DeadLetter implements task.Store.
+func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
+	err = db.change(ctx, r.TaskID, func(_ *tx, changed *row) (bool, error) {
+		outcome = changed.DeadLetter(r)
+		changed.visibleAt = 0
+		t = changed.Task
+		t.Answer = ""
+		return outcome == task.Marked, nil
+	})
+	if task.IsKind(err, task.NotFound) {
+		return task.Stale, task.Task{}, nil
+	}
+	return outcome, t, err
+}
+
+// Redrive implements task.Store. The task's message is on the queue with it.
+func (db *DB) Redrive(ctx context.Context, id task.ID, now task.Time) (task.Task, bool, error) {
+	return db.newRun(ctx, id, now, func(t *task.Task) error { return t.Redrive(now) })
+}
+
+// Restart implements task.Store. The task's message is on the queue with it.
+func (db *DB) Restart(ctx context.Context, m task.Message, now task.Time) (task.Task, bool, error) {
+	return db.newRun(ctx, m.TaskID, now, func(t *task.Task) error { return t.Restart(m.Run, now) })
+}
+
+func (db *DB) newRun(ctx context.Context, id task.ID, now task.Time, transition func(*task.Task) error) (t task.Task, queued bool, err error) {
+	err = db.change(ctx, id, func(tx *tx, changed *row) (bool, error) {
+		if err := transition(&changed.Task); err != nil {
+			return false, err
+		}
+		changed.newRun(now)
+		db.queue.pushOnCommit(tx, changed)
+		t = changed.Task
+		return true, nil
+	})
+	return t, err == nil, err
+}
+
+// Defer implements task.Store.
+func (db *DB) Defer(ctx context.Context, m task.Message, now task.Time) error {
+	return db.change(ctx, m.TaskID, func(_ *tx, changed *row) (bool, error) { return changed.Defer(m.Run, now), nil })
+}
+
+// Quarantine implements task.Store.
+func (db *DB) Quarantine(ctx context.Context, m task.Quarantined) error {
+	return db.writer.do(ctx, func(tx *tx) error {
+		return tx.exec(`INSERT INTO quarantine (message_id, body, received_at, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			m.MessageID, m.Body, m.ReceivedAt.Milli(), m.ExpiresAt.Milli())
+	})
+}
+
+// change applies a transition to a copy of a task's row, which is written if
+// the transition says that it changed it.
+func (db *DB) change(ctx context.Context, id task.ID, transition func(*tx, *row) (changed bool, err error)) error {
+	k, err := keyOf(id)
+	if err != nil {
+		return err
+	}
+	return db.writer.do(ctx, func(tx *tx) error {
+		old, err := tx.row(k)
+		if err != nil {
+			return err
+		}
+		r := *old
+		changed, err := transition(tx, &r)
+		if changed && err == nil {
+			tx.put(&r)
+		}
+		return err
+	})
+}

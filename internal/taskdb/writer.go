@@ -1,0 +1,250 @@
+package taskdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"tasks/internal/task"
+)
+
+const (
+	// maxBatch is how many operations share a commit at most.
+	maxBatch = 512
+	// maxCachedRows bounds the rows that are kept in memory between commits.
+	maxCachedRows = 20_000
+)
+
+// writer is the one goroutine that changes the file.
+type writer struct {
+	pool  *sql.DB
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt // by their text; the writer's goroutine alone
+
+	operations chan *operation
+	closing    sync.RWMutex // held for writing while operations is closed
+	closed     bool
+	stopped    chan struct{}
+
+	rows map[key]*row // committed rows, most of them live: a cache
+}
+
+// operation is a change that a caller waits for.
+type operation struct {
+	// apply makes the change. An error of the domain (*task.Error) refuses this
+	// operation alone, which must have changed nothing; any other fails the
+	// transaction.
+	apply     func(*tx) error
+	err       error
+	committed []func()
+	done      chan struct{}
+}
+
+func newWriter(path string) (_ *writer, err error) {
+	w := &writer{
+		stmts:      map[string]*sql.Stmt{},
+		operations: make(chan *operation, maxBatch),
+		stopped:    make(chan struct{}),
+		rows:       map[key]*row{},
+	}
+	if w.pool, err = open(path, "_pragma=cache_size(-64000)", "_pragma=wal_autocheckpoint(4000)"); err != nil {
+		return nil, err
+	}
+	if w.conn, err = w.pool.Conn(context.Background()); err != nil {
+		return nil, errors.Join(err, w.pool.Close())
+	}
+	go w.run()
+	return w, nil
+}
+
+// do applies a change and returns when it is on disk. ctx bounds the wait for
+// the writer, not the write: once begun, its outcome is waited for.
+func (w *writer) do(ctx context.Context, apply func(*tx) error) error {
+	op := &operation{apply: apply, done: make(chan struct{})}
+	if err := w.enqueue(ctx, op); err != nil {
+		return err
+	}
+	<-op.done
+	return op.err
+}
+
+func (w *writer) enqueue(ctx context.Context, op *operation) error {
+	w.closing.RLock()
+	defer w.closing.RUnlock()
+	if w.closed {
+		return task.Errorf(task.Unavailable, "the database is closed")
+	}
+	select {
+	case w.operations <- op:
+		return nil
+	case <-ctx.Done():
+		return task.Errorf(task.Unavailable, "wait for the database: %w", ctx.Err())
+	}
+}
+
+func (w *writer) close() error {
+	w.closing.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.operations)
+	}
+	w.closing.Unlock()
+	<-w.stopped
+	var errs []error
+	for _, s := range w.stmts {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.pool.Close())...)
+}
+
+func (w *writer) run() {
+	defer close(w.stopped)
+	batch := make([]*operation, 0, maxBatch)
+	for op := range w.operations {
+		batch = append(batch[:0], op)
+	more:
+		for len(batch) < maxBatch {
+			select {
+			case op, ok := <-w.operations:
+				if !ok {
+					break more
+				}
+				batch = append(batch, op)
+			default:
+				break more
+			}
+		}
+		w.commit(batch)
+		clear(batch)
+	}
+}
+
+// commit applies a batch in one transaction and answers its callers.
+func (w *writer) commit(batch []*operation) {
+	t := &tx{writer: w, changed: map[key]*row{}}
+	err := t.apply(batch)
+	if err != nil {
+		t.exec(`ROLLBACK`) // an error here means that SQLite has rolled back by itself
+		for k := range t.changed {
+			delete(w.rows, k)
+		}
+	} else {
+		t.cache()
+	}
+	for _, op := range batch {
+		if err != nil && op.err == nil {
+			op.err = unavailable("write to", err)
+		}
+		if op.err == nil {
+			for _, f := range op.committed {
+				f()
+			}
+		}
+		close(op.done)
+	}
+}
+
+// tx is a transaction of the writer. Its methods are for its goroutine alone.
+type tx struct {
+	*writer
+	op      *operation   // the one that is being applied
+	changed map[key]*row // rows to write
+}
+
+func (t *tx) apply(batch []*operation) error {
+	if err := t.exec(`BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	for _, op := range batch {
+		t.op = op
+		err := op.apply(t)
+		var refused *task.Error
+		if errors.As(err, &refused) {
+			op.err, op.committed = err, nil
+		} else if err != nil {
+			return err
+		}
+	}
+	for _, r := range t.changed {
+		if err := t.write(r); err != nil {
+			return err
+		}
+	}
+	return t.exec(`COMMIT`)
+}
+
+// onCommit has f called after the commit, before the caller is answered.
+func (t *tx) onCommit(f func()) { t.op.committed = append(t.op.committed, f) }
+
+// row returns the row of a task, for reading: change a copy and put that. The
+// error is of kind NotFound if there is none.
+func (t *tx) row(k key) (*row, error) {
+	if r := t.changed[k]; r != nil {
+		return r, nil
+	}
+	if r := t.rows[k]; r != nil {
+		return r, nil
+	}
+	s, err := t.stmt(selectRow)
+	if err != nil {
+		return nil, err
+	}
+	r, err := scanRow(s.QueryRow(k[:]))
+	if err != nil {
+		return nil, err
+	}
+	t.rows[k] = r
+	return r, nil
+}
+
+// put has r written with the transaction.
+func (t *tx) put(r *row) { t.changed[r.key] = r }
+
+// write inserts or updates a row.
+func (t *tx) write(r *row) error {
+	if !r.stored {
+		return t.exec(insertRow, r.insertArgs()...)
+	}
+	return t.exec(updateRow, r.updateArgs()...)
+}
+
+// cache keeps the live rows that were written.
+func (t *tx) cache() {
+	for k, r := range t.changed {
+		r.stored = true
+		if r.live() {
+			t.rows[k] = r
+		} else {
+			delete(t.rows, k)
+		}
+	}
+	for k := range t.rows {
+		if len(t.rows) <= maxCachedRows {
+			break
+		}
+		delete(t.rows, k) // the file has it
+	}
+}
+
+func (w *writer) exec(query string, args ...any) error {
+	s, err := w.stmt(query)
+	if err != nil {
+		return err
+	}
+	_, err = s.Exec(args...)
+	return err
+}
+
+// stmt returns the prepared statement of a query.
+func (w *writer) stmt(query string) (*sql.Stmt, error) {
+	if s := w.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = s
+	return s, nil
+}
