@@ -1,0 +1,7 @@
+// Package tasktest holds one conformance suite for each contract of package
+// task (Store, Queue, DeadLetterQueue, Executions, Metrics), and small
+// in-memory implementations that pass them, for the tests of the handlers.
+//
+// Every implementation runs the suites as they are. Where a contract allows an
+// implementation to be eventually consistent, the suites ask again for a while.
+package tasktest
