@@ -1,0 +1,57 @@
+package reconcile
+
+import (
+	"time"
+
+	"tasks/internal/task"
+)
+
+// action is what an open task needs.
+type action string
+
+// The actions.
+const (
+	leave      action = "leave"      // nothing yet: look again later
+	send       action = "send"       // its queue message, once more
+	restart    action = "restart"    // a new run
+	deadLetter action = "deadLetter" // a dead letter that says why
+)
+
+// untold is the status of an execution that is not there or can't be asked.
+const untold task.ExecutionStatus = ""
+
+// maxUntold is how long after the record's last change an untold execution may
+// still run: an EXPRESS one, which can't be asked, ends at five minutes, and
+// one that has only just been started is not always found.
+const maxUntold = 5 * time.Minute
+
+// decide returns what the open task t needs, now that its execution has the
+// status exec.
+//
+//	record              execution  lease    action
+//	PENDING             untold     -        send
+//	PENDING             running    -        leave
+//	PENDING             closed     -        restart
+//	PROCESSING, FAILED  running    -        leave
+//	PROCESSING, FAILED  any other  holds    leave
+//	PROCESSING, FAILED  closed     expired  deadLetter
+//	PROCESSING, FAILED  untold     expired  deadLetter, but not within maxUntold
+//
+// The execution of a PENDING task that is closed never claimed it, so a new run
+// repeats nothing. A claimed task may have been worked on, so it is for a user
+// to redrive. A FAILED one has no lease.
+func decide(t task.Task, exec task.ExecutionStatus, now time.Time) action {
+	switch {
+	case exec == task.ExecutionRunning:
+		return leave
+	case t.Status == task.Pending && exec == untold:
+		return send
+	case t.Status == task.Pending:
+		return restart
+	case t.LeaseUntil.After(now):
+		return leave
+	case exec == untold && now.Before(t.UpdatedAt.Add(maxUntold)):
+		return leave
+	}
+	return deadLetter
+}

@@ -1,0 +1,73 @@
+// Package status is the function behind GET /tasks, GET /tasks/{taskId}, GET
+// /tasks/{taskId}/history and every request that no route takes.
+package status
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"tasks/internal/api"
+	"tasks/internal/task"
+)
+
+// Handler answers questions about tasks. It changes nothing.
+type Handler struct {
+	Store      task.Store
+	Executions task.Executions
+	Log        *slog.Logger
+}
+
+// Handle serves one request. The error is always nil: what goes wrong is in the
+// response.
+func (h *Handler) Handle(ctx context.Context, req api.Request) (api.Response, error) {
+	body, err := h.answer(ctx, req)
+	if err != nil {
+		return api.Fail(ctx, h.Log, err), nil
+	}
+	return api.JSON(http.StatusOK, body), nil
+}
+
+func (h *Handler) answer(ctx context.Context, req api.Request) (any, error) {
+	switch req.RouteKey {
+	case api.ListRoute:
+		return h.list(ctx, req)
+	case api.GetRoute:
+		t, err := h.get(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return api.DetailOf(t), nil
+	case api.HistoryRoute:
+		t, err := h.get(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return h.history(ctx, t)
+	}
+	return nil, api.NoRoute(req)
+}
+
+func (h *Handler) list(ctx context.Context, req api.Request) (any, error) {
+	q, err := api.ListQuery(req)
+	if err != nil {
+		return nil, err
+	}
+	page, err := h.Store.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return api.ListOf(q, page), nil
+}
+
+// get returns the task that the request's path names.
+func (h *Handler) get(ctx context.Context, req api.Request) (task.Task, error) {
+	id, err := api.TaskID(req)
+	if err != nil {
+		return task.Task{}, err
+	}
+	if _, err := api.Query(req); err != nil {
+		return task.Task{}, err
+	}
+	return h.Store.Get(ctx, id)
+}

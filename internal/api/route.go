@@ -1,0 +1,58 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// The route keys, as template.yaml declares them.
+const (
+	SubmitRoute  = "POST /tasks"
+	ListRoute    = "GET /tasks"
+	GetRoute     = "GET /tasks/{taskId}"
+	HistoryRoute = "GET /tasks/{taskId}/history"
+	RedriveRoute = "POST /tasks/{taskId}/redrive"
+	// DefaultRoute takes every request that no other route takes.
+	DefaultRoute = "$default"
+)
+
+// Routes are all route keys but the default.
+var Routes = [...]string{SubmitRoute, ListRoute, GetRoute, HistoryRoute, RedriveRoute}
+
+// NoRoute returns the problem of a request that no route takes: 405 if its path
+// exists with other methods, and 404 if not. HEAD is such a method.
+func NoRoute(req Request) *Problem {
+	path, method := pathOf(req), req.RequestContext.HTTP.Method
+	var allow []string
+	for _, route := range Routes {
+		routeMethod, pattern, _ := strings.Cut(route, " ")
+		if matches(pattern, path) {
+			allow = append(allow, routeMethod)
+		}
+	}
+	if len(allow) == 0 || slices.Contains(allow, method) {
+		return Problemf(http.StatusNotFound, "There is nothing at this path. The paths are /tasks, /tasks/{taskId}, /tasks/{taskId}/history and /tasks/{taskId}/redrive, below the stage's.")
+	}
+	allowed := strings.Join(allow, ", ")
+	return Problemf(http.StatusMethodNotAllowed, "This path does not take %s. Use %s.", method, allowed).with("Allow", allowed)
+}
+
+// pathOf returns the path that routes are matched with. RawPath begins with the
+// stage, unless that is the default one.
+func pathOf(req Request) string {
+	path, ok := strings.CutPrefix(req.RawPath, "/"+req.RequestContext.Stage)
+	if !ok || path != "" && path[0] != '/' {
+		return req.RawPath
+	}
+	return path
+}
+
+// matches tells whether path has the segments of pattern, in which {name}
+// stands for any one segment.
+func matches(pattern, path string) bool {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(want, got, func(w, g string) bool {
+		return w == g || strings.HasPrefix(w, "{") && g != ""
+	})
+}
