@@ -24,7 +24,7 @@ func NewID() (ID, error) {
 // that one task has one name.
 func ParseID(s string) (ID, error) {
 	u, err := uuid.Parse(s)
-	if err != nil || u.Version() != 7 || u.String() != s {
+	if err != nil || u.Version() != 7 || u.Variant() != uuid.RFC4122 || u.String() != s {
 		return "", Errorf(Invalid, "%q is not a task id: want a UUID of version 7 in lower case, such as 01939a3e-7c00-7000-8000-000000000001", Cut(s, 64))
 	}
 	return ID(s), nil

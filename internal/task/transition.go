@@ -228,7 +228,7 @@ func (t *Task) openAttempt(r ClaimRequest) {
 }
 
 func (t *Task) closeAttempt(now Time, errorType, errorMessage string, notCounted bool) {
-	errorType = strings.ToValidUTF8(Cut(errorType, 256), "\uFFFD")
+	errorType = Cut(strings.ToValidUTF8(errorType, "\uFFFD"), 256)
 	errorMessage = Cut(strings.ToValidUTF8(errorMessage, "\uFFFD"), MaxErrorBytes)
 	t.ErrorType, t.ErrorMessage = errorType, errorMessage
 	t.UpdatedAt = now
