@@ -1,0 +1,58 @@
+package process
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tasks/internal/task"
+)
+
+func env(vars map[string]string) func(string) string {
+	return func(name string) string { return vars[name] }
+}
+
+func TestLoadConfig(t *testing.T) {
+	t.Parallel()
+	got, err := LoadConfig(env(map[string]string{"FAILURE_RATE": "0.3", "RETENTION_DAYS": "30"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Config{FailureRate: 0.3, Retention: 30 * 24 * time.Hour}, got); diff != "" {
+		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadConfigNamesEverythingThatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, vars := range []map[string]string{
+		{},
+		{"FAILURE_RATE": "30%", "RETENTION_DAYS": "a month"},
+		{"FAILURE_RATE": "-0.1", "RETENTION_DAYS": "0"},
+		{"FAILURE_RATE": "1.1", "RETENTION_DAYS": "3651"},
+		{"FAILURE_RATE": "NaN", "RETENTION_DAYS": "1.5"},
+	} {
+		_, err := LoadConfig(env(vars))
+		if err == nil || !strings.Contains(err.Error(), "FAILURE_RATE") || !strings.Contains(err.Error(), "RETENTION_DAYS") {
+			t.Errorf("%v: got %v, want both named", vars, err)
+		}
+	}
+}
+
+func TestTheSimulatedWorkerFailsAtItsRate(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{0, 1} {
+		w, err := NewWorker(Config{FailureRate: rate})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			err := w.Work(t.Context(), task.Task{})
+			if failed := err != nil; failed != (rate == 1) || task.KindOf(err) != "" {
+				t.Fatalf("rate %v: got %v, want an ordinary error at 1 and none at 0", rate, err)
+			}
+		}
+	}
+}
