@@ -62,9 +62,10 @@ type Query struct {
 const (
 	MaxPageTasks = 100
 	// MaxPageBytes bounds the answers of a page, so that it fits Lambda's
-	// response of 6 MB even if JSON has to escape every byte of them. The
-	// first task is always returned.
-	MaxPageBytes = 900 << 10
+	// response of 6 MB even if JSON has to escape every byte of them, twice (a
+	// body is a JSON string in the response), and of MaxPageTasks error
+	// messages too. The first task is always returned.
+	MaxPageBytes = 640 << 10
 )
 
 // Page is a part of a listing. It may be shorter than the limit, or empty,
