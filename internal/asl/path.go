@@ -1,0 +1,338 @@
+package asl
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A path selects values from the state's input ($), the context object ($$) or
+// a variable ($name). The flavour is that of Jayway's JsonPath, on which Step
+// Functions is built:
+//
+//	$.a.b  $['a']['b']  $.a\.b   members
+//	$.a[0] $.a[-1]               elements, from the end if negative
+//	$.a[0,2] $['a','b']          several
+//	$.a[1:3] $.a[:2] $.a[::2]    slices
+//	$.*  $.a[*]                  all
+//	$..a                         at any depth
+//	$.a[?(@.b > 1)]              those that a filter selects
+//
+// A path of members and elements alone is definite and gives one value; any
+// other gives an array of what it found, and never fails.
+type path struct {
+	text     string
+	root     pathRoot
+	variable string
+	steps    []step
+	definite bool
+}
+
+type pathRoot int
+
+const (
+	rootInput pathRoot = iota
+	rootContext
+	rootVariable
+)
+
+type stepKind int
+
+const (
+	stepName stepKind = iota
+	stepIndex
+	stepNames
+	stepIndexes
+	stepSlice
+	stepWildcard
+	stepDescend // ".." before the next step
+	stepFilter
+)
+
+type step struct {
+	kind       stepKind
+	name       string
+	names      []string
+	index      int
+	indexes    []int
+	start, end *int
+	stride     int
+	filter     filterExpr
+}
+
+// parsePath compiles text, which must begin with '$'.
+func parsePath(text string) (*path, error) {
+	s := pathScanner{text: text}
+	p, err := s.path()
+	if err != nil {
+		return nil, err
+	}
+	if s.pos < len(text) {
+		return nil, fmt.Errorf("unexpected %q at position %d", text[s.pos:], s.pos)
+	}
+	return p, nil
+}
+
+// parseReferencePath compiles a path that identifies one place in the input:
+// only members and elements (States Language, "Reference Paths").
+func parseReferencePath(text string) (*path, error) {
+	p, err := parsePath(text)
+	if err != nil {
+		return nil, err
+	}
+	if !p.definite || p.root != rootInput {
+		return nil, fmt.Errorf("must be a reference path ($, members and elements only), not %q", text)
+	}
+	for _, s := range p.steps {
+		if s.kind == stepIndex && s.index < 0 {
+			return nil, fmt.Errorf("must not have a negative index, as %q does", text)
+		}
+	}
+	return p, nil
+}
+
+// find gives what the path selects in v. For a definite path that selects
+// nothing, the second result says why in the words of Jayway's exceptions.
+func (p *path) find(v any) (any, string) {
+	if p.definite {
+		return p.findOne(v)
+	}
+	found := []any{}
+	walk(v, v, p.steps, func(v any) { found = append(found, v) })
+	return found, ""
+}
+
+func (p *path) findOne(v any) (any, string) {
+	for i, s := range p.steps {
+		var ok bool
+		switch s.kind {
+		case stepName:
+			o, isObject := v.(*object)
+			if !isObject {
+				return nil, fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'.", s.name, normalPath(p.steps[:i]), javaClass(v))
+			}
+			v, ok = o.get(s.name)
+		case stepIndex:
+			a, isArray := v.([]any)
+			if !isArray {
+				return nil, "Filter: " + stepText(s) + " can only be applied to arrays. Current context is: " + string(encode(v))
+			}
+			n := s.index
+			if n < 0 {
+				n += len(a)
+			}
+			if ok = n >= 0 && n < len(a); ok {
+				v = a[n]
+			}
+		}
+		if !ok {
+			if i < len(p.steps)-1 && s.kind == stepName {
+				return nil, "Missing property in path " + normalPath(p.steps[:i+1])
+			}
+			return nil, "No results for path: " + normalPath(p.steps)
+		}
+	}
+	return v, ""
+}
+
+// walk calls emit for each value that steps select below v.
+func walk(root, v any, steps []step, emit func(any)) {
+	if len(steps) == 0 {
+		emit(v)
+		return
+	}
+	s, rest := &steps[0], steps[1:]
+	if s.kind == stepDescend {
+		descend(root, v, rest, emit)
+		return
+	}
+	s.each(root, v, func(v any) { walk(root, v, rest, emit) })
+}
+
+func descend(root, v any, steps []step, emit func(any)) {
+	// A filter looks at the elements of arrays; the containers themselves come
+	// first, as in Jayway.
+	walk(root, v, steps, emit)
+	switch v := v.(type) {
+	case *object:
+		for _, m := range v.members {
+			if isContainer(m.value) {
+				descend(root, m.value, steps, emit)
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if isContainer(e) {
+				descend(root, e, steps, emit)
+			}
+		}
+	}
+}
+
+func isContainer(v any) bool {
+	switch v.(type) {
+	case *object, []any:
+		return true
+	}
+	return false
+}
+
+// each calls emit for each value that the step selects in v.
+func (s *step) each(root, v any, emit func(any)) {
+	if o, ok := v.(*object); ok {
+		s.eachMember(root, o, emit)
+	}
+	if a, ok := v.([]any); ok {
+		s.eachElement(root, a, emit)
+	}
+}
+
+func (s *step) eachMember(root any, o *object, emit func(any)) {
+	switch s.kind {
+	case stepName:
+		if v, ok := o.get(s.name); ok {
+			emit(v)
+		}
+	case stepNames:
+		picked := make([]member, 0, len(s.names))
+		for _, name := range s.names {
+			if v, ok := o.get(name); ok {
+				picked = append(picked, member{name, v})
+			}
+		}
+		emit(newObject(picked...))
+	case stepWildcard:
+		for _, m := range o.members {
+			emit(m.value)
+		}
+	case stepFilter:
+		if s.filter.matches(root, o) {
+			emit(o)
+		}
+	}
+}
+
+func (s *step) eachElement(root any, a []any, emit func(any)) {
+	at := func(i int) {
+		if i < 0 {
+			i += len(a)
+		}
+		if i >= 0 && i < len(a) {
+			emit(a[i])
+		}
+	}
+	switch s.kind {
+	case stepIndex:
+		at(s.index)
+	case stepIndexes:
+		for _, i := range s.indexes {
+			at(i)
+		}
+	case stepWildcard:
+		for _, e := range a {
+			emit(e)
+		}
+	case stepSlice:
+		start, end := s.bounds(len(a))
+		for i := start; i < end; i += s.stride {
+			emit(a[i])
+		}
+	case stepFilter:
+		for _, e := range a {
+			if s.filter.matches(root, e) {
+				emit(e)
+			}
+		}
+	}
+}
+
+func (s *step) bounds(n int) (start, end int) {
+	end = n
+	if s.start != nil {
+		start = *s.start
+		if start < 0 {
+			start = max(start+n, 0)
+		}
+	}
+	if s.end != nil {
+		end = *s.end
+		if end < 0 {
+			end += n
+		}
+		end = min(end, n)
+	}
+	return start, end
+}
+
+// set returns v with the place that the reference path names set to x. Objects
+// are made on the way where there are none; false means that something else is
+// in the way.
+func (p *path) set(v, x any) (any, bool) { return setAt(v, p.steps, x) }
+
+func setAt(v any, steps []step, x any) (any, bool) {
+	if len(steps) == 0 {
+		return x, true
+	}
+	s := steps[0]
+	if s.kind == stepIndex {
+		a, ok := v.([]any)
+		if !ok || s.index >= len(a) {
+			return nil, false
+		}
+		e, ok := setAt(a[s.index], steps[1:], x)
+		if !ok {
+			return nil, false
+		}
+		a = append([]any(nil), a...)
+		a[s.index] = e
+		return a, true
+	}
+	o, ok := v.(*object)
+	if !ok {
+		return nil, false
+	}
+	inner, ok := o.get(s.name)
+	if !ok {
+		inner = emptyObject
+	}
+	if inner, ok = setAt(inner, steps[1:], x); !ok {
+		return nil, false
+	}
+	return o.with(s.name, inner), true
+}
+
+// normalPath writes steps in Jayway's normal form, $['a'][0].
+func normalPath(steps []step) string {
+	var b strings.Builder
+	b.WriteByte('$')
+	for _, s := range steps {
+		b.WriteString(stepText(s))
+	}
+	return b.String()
+}
+
+func stepText(s step) string {
+	if s.kind == stepIndex {
+		return fmt.Sprintf("[%d]", s.index)
+	}
+	return "['" + s.name + "']"
+}
+
+// javaClass names the class that holds v on AWS, which shows in messages.
+func javaClass(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "com.fasterxml.jackson.databind.node.BooleanNode"
+	case string:
+		return "com.fasterxml.jackson.databind.node.TextNode"
+	case []any:
+		return "com.fasterxml.jackson.databind.node.ArrayNode"
+	case number:
+		if _, ok := v.int64(); ok {
+			return "com.fasterxml.jackson.databind.node.IntNode"
+		}
+		return "com.fasterxml.jackson.databind.node.DoubleNode"
+	}
+	return "com.fasterxml.jackson.databind.node.ObjectNode"
+}

@@ -1,0 +1,382 @@
+package asl
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// choiceState goes where the first rule that holds leads.
+type choiceState struct {
+	base
+	rules    []choiceRule
+	fallback target // Default
+}
+
+type choiceRule struct {
+	condition condition
+	assign    *template
+	next      target
+}
+
+// condition is a comparison, or And, Or, Not of conditions.
+type condition interface {
+	holds(x *Execution, t *thread, input any) (bool, *failure)
+}
+
+type conditionAnd []condition
+type conditionOr []condition
+type conditionNot struct{ of condition }
+
+func (c conditionAnd) holds(x *Execution, t *thread, input any) (bool, *failure) {
+	for _, e := range c {
+		if ok, fail := e.holds(x, t, input); !ok || fail != nil {
+			return false, fail
+		}
+	}
+	return true, nil
+}
+
+func (c conditionOr) holds(x *Execution, t *thread, input any) (bool, *failure) {
+	for _, e := range c {
+		if ok, fail := e.holds(x, t, input); ok || fail != nil {
+			return ok, fail
+		}
+	}
+	return false, nil
+}
+
+func (c conditionNot) holds(x *Execution, t *thread, input any) (bool, *failure) {
+	ok, fail := c.of.holds(x, t, input)
+	return !ok, fail
+}
+
+// comparison applies one operator to a variable and a constant, or to the value
+// of a second path.
+type comparison struct {
+	variable *path
+	op       string // without "Path"
+	compare  func(a, b any) bool
+	constant any
+	other    *path
+}
+
+func (p *parser) choice(f *fields, b base) state {
+	s := &choiceState{base: b}
+	f.inputOutput(&s.base)
+	if rules, ok := f.array("Choices"); ok && len(rules) == 0 {
+		p.report(f.place("Choices"), "must not be empty")
+	} else if !f.has("Choices") {
+		p.report(f.place("Choices"), "is missing")
+	}
+	f.each("Choices", func(g *fields, _ bool) {
+		g.what = "a choice rule"
+		r := choiceRule{assign: g.assign("Assign")}
+		r.next.name, _ = g.requiredStr("Next")
+		r.condition = g.condition(1)
+		g.done()
+		s.rules = append(s.rules, r)
+	})
+	if name, ok := f.str("Default"); ok {
+		s.fallback.name = name
+		if name == "" {
+			p.report(f.place("Default"), "must name a state")
+		}
+	}
+	return s
+}
+
+// maxConditionDepth bounds And, Or and Not in each other.
+const maxConditionDepth = 100
+
+// condition parses the condition that the object holds, besides Next and Assign.
+func (f *fields) condition(depth int) condition {
+	f.str("Comment")
+	if depth > maxConditionDepth {
+		f.p.report(f.at, "conditions nest deeper than %d levels", maxConditionDepth)
+		return conditionAnd{}
+	}
+	n := 0
+	var c condition
+	for _, key := range []string{"And", "Or", "Not"} {
+		if f.has(key) {
+			n++
+			c = f.combined(key, depth)
+		}
+	}
+	if f.has("Variable") || n == 0 && !f.has("Condition") {
+		n++
+		c = f.comparison()
+	}
+	if n > 1 {
+		f.p.report(f.at, "must have exactly one of And, Or, Not and Variable")
+	}
+	return c
+}
+
+func (f *fields) combined(key string, depth int) condition {
+	if key == "Not" {
+		o, ok := f.object(key)
+		if !ok {
+			return nil
+		}
+		return conditionNot{f.inner(f.place(key), o, depth)}
+	}
+	a, ok := f.array(key)
+	if ok && len(a) == 0 {
+		f.p.report(f.place(key), "must not be empty")
+	}
+	var all []condition
+	for i, v := range a {
+		at := fmt.Sprintf("%s[%d]", f.place(key), i)
+		o, ok := v.(*object)
+		if !ok {
+			f.p.report(at, "must be an object, not %s", typeName(v))
+			continue
+		}
+		all = append(all, f.inner(at, o, depth))
+	}
+	if key == "And" {
+		return conditionAnd(all)
+	}
+	return conditionOr(all)
+}
+
+func (f *fields) inner(at string, o *object, depth int) condition {
+	g := f.p.fields(at, "a nested condition", o)
+	c := g.condition(depth + 1)
+	g.done()
+	return c
+}
+
+func (f *fields) comparison() condition {
+	c := &comparison{}
+	if !f.has("Variable") {
+		f.p.report(f.place("Variable"), "is missing")
+	}
+	c.variable = f.path("Variable")
+	for _, m := range f.obj.members {
+		name := strings.TrimSuffix(m.key, "Path")
+		op, ok := operators[name]
+		if !ok || name != m.key && op.noPath {
+			continue
+		}
+		f.seen[m.key] = true
+		if c.op != "" {
+			f.p.report(f.place(m.key), "a comparison has one operator; there is %s already", c.op)
+			continue
+		}
+		c.op, c.compare = name, op.compare
+		if name != m.key {
+			c.other = f.path(m.key)
+			continue
+		}
+		c.constant = f.constant(m.key, op.want, m.value)
+	}
+	if c.op == "" {
+		f.p.report(f.at, "has no comparison operator")
+	}
+	return c
+}
+
+// constant checks the operand of a comparison operator.
+func (f *fields) constant(key, want string, v any) any {
+	if typeName(v) != want && (want != "timestamp" || typeName(v) != "string") {
+		f.wrongType(key, "a "+want, v)
+		return nil
+	}
+	if want == "timestamp" {
+		at, ok := parseTimestamp(v.(string))
+		if !ok {
+			f.p.report(f.place(key), "must be a time as RFC 3339 writes it, not %q", v)
+		}
+		return at
+	}
+	if key == "StringMatches" {
+		return newWildcard(v.(string))
+	}
+	return v
+}
+
+func (c *comparison) holds(x *Execution, t *thread, input any) (bool, *failure) {
+	v, err := x.evaluator(t, input).path(c.variable)
+	if c.op == "IsPresent" {
+		return (err == nil) == c.constant.(bool), nil
+	}
+	if err != nil {
+		return false, t.choicePathFailure(c.variable)
+	}
+	operand := c.constant
+	if c.other != nil {
+		if operand, err = x.evaluator(t, input).path(c.other); err != nil {
+			return false, t.choicePathFailure(c.other)
+		}
+	}
+	return c.compare(v, operand), nil
+}
+
+func (t *thread) choicePathFailure(p *path) *failure {
+	return t.failure(errRuntime, "Invalid path '%s': The choice state's condition path references an invalid value.", p.text)
+}
+
+func (x *Execution) executeChoice(t *thread, s *choiceState) {
+	input, fail := x.selectedInput(t, &s.io)
+	if fail != nil {
+		x.handle(t, fail)
+		return
+	}
+	for i := range s.rules {
+		r := &s.rules[i]
+		ok, fail := r.condition.holds(x, t, input)
+		if fail != nil {
+			x.handle(t, fail)
+			return
+		}
+		if ok {
+			x.choose(t, s, input, r.next, r.assign)
+			return
+		}
+	}
+	if s.fallback.state == nil {
+		x.handle(t, t.failure(errNoChoiceMatched, "Failed to transition out of the state. The state does not point to a next state."))
+		return
+	}
+	x.choose(t, s, input, s.fallback, s.io.assign)
+}
+
+// choose leaves by a rule or by the default. A rule's own Assign takes the place
+// of the state's.
+func (x *Execution) choose(t *thread, s *choiceState, input any, next target, assign *template) {
+	io := s.io
+	io.assign = assign
+	output, assigned, fail := x.output(t, &io, input)
+	if fail != nil {
+		x.handle(t, fail)
+		return
+	}
+	x.exit(t, output, assigned, next)
+}
+
+// operator is a comparison operator; those with noPath have no variant that
+// reads its operand from a path.
+type operator struct {
+	want    string
+	compare func(a, b any) bool
+	noPath  bool
+}
+
+var operators = map[string]operator{
+	"BooleanEquals":              {want: "boolean", compare: booleanEquals},
+	"NumericEquals":              {want: "number", compare: numeric(func(c int) bool { return c == 0 })},
+	"NumericLessThan":            {want: "number", compare: numeric(func(c int) bool { return c < 0 })},
+	"NumericLessThanEquals":      {want: "number", compare: numeric(func(c int) bool { return c <= 0 })},
+	"NumericGreaterThan":         {want: "number", compare: numeric(func(c int) bool { return c > 0 })},
+	"NumericGreaterThanEquals":   {want: "number", compare: numeric(func(c int) bool { return c >= 0 })},
+	"StringEquals":               {want: "string", compare: textual(func(c int) bool { return c == 0 })},
+	"StringLessThan":             {want: "string", compare: textual(func(c int) bool { return c < 0 })},
+	"StringLessThanEquals":       {want: "string", compare: textual(func(c int) bool { return c <= 0 })},
+	"StringGreaterThan":          {want: "string", compare: textual(func(c int) bool { return c > 0 })},
+	"StringGreaterThanEquals":    {want: "string", compare: textual(func(c int) bool { return c >= 0 })},
+	"StringMatches":              {want: "string", compare: stringMatches, noPath: true},
+	"TimestampEquals":            {want: "timestamp", compare: temporal(func(c int) bool { return c == 0 })},
+	"TimestampLessThan":          {want: "timestamp", compare: temporal(func(c int) bool { return c < 0 })},
+	"TimestampLessThanEquals":    {want: "timestamp", compare: temporal(func(c int) bool { return c <= 0 })},
+	"TimestampGreaterThan":       {want: "timestamp", compare: temporal(func(c int) bool { return c > 0 })},
+	"TimestampGreaterThanEquals": {want: "timestamp", compare: temporal(func(c int) bool { return c >= 0 })},
+	"IsNull":                     {want: "boolean", compare: is(func(v any) bool { return v == nil }), noPath: true},
+	"IsBoolean":                  {want: "boolean", compare: is(func(v any) bool { return typeName(v) == "boolean" }), noPath: true},
+	"IsNumeric":                  {want: "boolean", compare: is(func(v any) bool { return typeName(v) == "number" }), noPath: true},
+	"IsString":                   {want: "boolean", compare: is(func(v any) bool { return typeName(v) == "string" }), noPath: true},
+	"IsTimestamp":                {want: "boolean", compare: is(func(v any) bool { _, ok := timestampOf(v); return ok }), noPath: true},
+	"IsPresent":                  {want: "boolean", noPath: true}, // needs no value: see holds
+}
+
+func booleanEquals(a, b any) bool {
+	x, ok := a.(bool)
+	y, ok2 := b.(bool)
+	return ok && ok2 && x == y
+}
+
+func numeric(want func(c int) bool) func(a, b any) bool {
+	return func(a, b any) bool {
+		x, ok := a.(number)
+		y, ok2 := b.(number)
+		return ok && ok2 && want(compareNumbers(x, y))
+	}
+}
+
+func textual(want func(c int) bool) func(a, b any) bool {
+	return func(a, b any) bool {
+		x, ok := a.(string)
+		y, ok2 := b.(string)
+		return ok && ok2 && want(strings.Compare(x, y))
+	}
+}
+
+func temporal(want func(c int) bool) func(a, b any) bool {
+	return func(a, b any) bool {
+		x, ok := timestampOf(a)
+		y, ok2 := timestampOf(b)
+		return ok && ok2 && want(x.Compare(y))
+	}
+}
+
+func timestampOf(v any) (time.Time, bool) {
+	switch v := v.(type) {
+	case time.Time:
+		return v, true
+	case string:
+		return parseTimestamp(v)
+	}
+	return time.Time{}, false
+}
+
+func is(test func(v any) bool) func(a, b any) bool {
+	return func(a, b any) bool { return test(a) == b.(bool) }
+}
+
+// wildcard is a StringMatches pattern: * stands for any text, \* for itself.
+type wildcard struct {
+	pieces []string // literal text between the stars
+}
+
+func newWildcard(pattern string) wildcard {
+	pieces := []string{""}
+	for i := 0; i < len(pattern); i++ {
+		last := &pieces[len(pieces)-1]
+		switch {
+		case pattern[i] == '\\' && i+1 < len(pattern) && (pattern[i+1] == '*' || pattern[i+1] == '\\'):
+			i++
+			*last += pattern[i : i+1]
+		case pattern[i] == '*':
+			pieces = append(pieces, "")
+		default:
+			*last += pattern[i : i+1]
+		}
+	}
+	return wildcard{pieces}
+}
+
+func (w wildcard) matches(s string) bool {
+	first, last := w.pieces[0], w.pieces[len(w.pieces)-1]
+	if len(w.pieces) == 1 {
+		return s == first
+	}
+	if !strings.HasPrefix(s, first) || !strings.HasSuffix(s[len(first):], last) {
+		return false
+	}
+	s = s[len(first) : len(s)-len(last)]
+	for _, piece := range w.pieces[1 : len(w.pieces)-1] {
+		i := strings.Index(s, piece)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(piece):]
+	}
+	return true
+}
+
+func stringMatches(a, b any) bool {
+	s, ok := a.(string)
+	return ok && b.(wildcard).matches(s)
+}

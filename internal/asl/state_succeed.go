@@ -1,0 +1,19 @@
+package asl
+
+// succeedState ends its scope with its input.
+type succeedState struct{ base }
+
+func (p *parser) succeed(f *fields, b base) state {
+	s := &succeedState{b}
+	f.inputOutput(&s.base)
+	return s
+}
+
+func (x *Execution) executeSucceed(t *thread, s *succeedState) {
+	v, fail := x.selectedInput(t, &s.io)
+	if fail != nil {
+		x.handle(t, fail)
+		return
+	}
+	x.complete(t, v)
+}

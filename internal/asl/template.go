@@ -1,0 +1,251 @@
+package asl
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf16"
+)
+
+// evaluator gives expressions what they may refer to.
+type evaluator struct {
+	input     any            // $
+	context   func() *object // $$, built when it is asked for
+	variables *variables     // $name
+	random    func() uint64
+}
+
+// pathError says that a definite path selects nothing.
+type pathError struct {
+	path   *path
+	reason string // in Jayway's words
+	input  any    // what was searched
+	field  string // the template field that holds the path, if any
+	call   *call  // the function that the path is an argument of, if any
+}
+
+func (e *pathError) Error() string {
+	if e.call != nil {
+		return fmt.Sprintf("The function '%s' had the following error: The JsonPath argument for the field '%s' could not be found in the input '%s'",
+			e.call.text, e.path.text, encode(e.input))
+	}
+	return fmt.Sprintf("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", e.path.text, e.field, encode(e.input))
+}
+
+// path evaluates p. An error is a *pathError.
+func (x *evaluator) path(p *path) (any, error) {
+	from := x.input
+	switch p.root {
+	case rootContext:
+		from = x.context()
+	case rootVariable:
+		v, ok := x.variables.get(p.variable)
+		if !ok {
+			return nil, &pathError{path: p, reason: fmt.Sprintf("The variable '$%s' has no value", p.variable), input: emptyObject}
+		}
+		from = v
+	}
+	v, missing := p.find(from)
+	if missing != "" {
+		return nil, &pathError{path: p, reason: missing, input: from}
+	}
+	return v, nil
+}
+
+// expression is a path or an intrinsic function, the value of a field whose
+// name ends in ".$".
+type expression struct {
+	path *path
+	call *call
+}
+
+func parseExpression(text string) (expression, error) {
+	if isCall(text) {
+		c, err := parseCall(text)
+		return expression{call: c}, err
+	}
+	p, err := parsePath(text)
+	if err != nil {
+		return expression{}, fmt.Errorf("%q is neither a path nor an intrinsic function: %w", text, err)
+	}
+	return expression{path: p}, nil
+}
+
+func (e expression) eval(x *evaluator, field string) (any, error) {
+	if e.call != nil {
+		return e.call.eval(x)
+	}
+	v, err := x.path(e.path)
+	if missing, ok := err.(*pathError); ok {
+		missing.field = field
+	}
+	return v, err
+}
+
+func (e expression) paths(visit func(*path)) {
+	if e.call != nil {
+		e.call.paths(visit)
+	} else {
+		visit(e.path)
+	}
+}
+
+// template is a compiled payload template (Parameters, ResultSelector, Assign,
+// ItemSelector): JSON in which a field "name.$" is replaced by "name" with the
+// value of its expression (States Language, "Payload Template").
+type template struct {
+	constant any // if there is nothing to replace
+	dynamic  bool
+	members  []templateMember // an object's
+	elements []*template      // an array's
+	isArray  bool
+}
+
+type templateMember struct {
+	key   string
+	field string // the key as written, for messages
+	value *template
+	expr  *expression
+}
+
+func (t *template) eval(x *evaluator) (any, error) {
+	if !t.dynamic {
+		return t.constant, nil
+	}
+	if t.isArray {
+		items := make([]any, len(t.elements))
+		for i, e := range t.elements {
+			v, err := e.eval(x)
+			if err != nil {
+				return nil, err
+			}
+			items[i] = v
+		}
+		return items, nil
+	}
+	members := make([]member, len(t.members))
+	for i, m := range t.members {
+		v, err := m.eval(x)
+		if err != nil {
+			return nil, err
+		}
+		members[i] = member{m.key, v}
+	}
+	return newObject(members...), nil
+}
+
+func (m *templateMember) eval(x *evaluator) (any, error) {
+	if m.expr != nil {
+		return m.expr.eval(x, m.field)
+	}
+	return m.value.eval(x)
+}
+
+func (t *template) paths(visit func(*path)) {
+	for _, m := range t.members {
+		if m.expr != nil {
+			m.expr.paths(visit)
+		} else {
+			m.value.paths(visit)
+		}
+	}
+	for _, e := range t.elements {
+		e.paths(visit)
+	}
+}
+
+// compileTemplate compiles v and reports problems at their places below at.
+func compileTemplate(v any, at string, report func(at, message string)) *template {
+	switch v := v.(type) {
+	case []any:
+		t := &template{constant: v, isArray: true}
+		for i, e := range v {
+			et := compileTemplate(e, fmt.Sprintf("%s[%d]", at, i), report)
+			t.elements = append(t.elements, et)
+			t.dynamic = t.dynamic || et.dynamic
+		}
+		return t
+	case *object:
+		return compileObject(v, at, report)
+	}
+	return &template{constant: v}
+}
+
+func compileObject(o *object, at string, report func(at, message string)) *template {
+	t := &template{constant: o}
+	var expressions []templateMember
+	for _, m := range o.members {
+		place := at + "." + m.key
+		if !strings.HasSuffix(m.key, ".$") {
+			mt := compileTemplate(m.value, place, report)
+			t.members = append(t.members, templateMember{key: m.key, field: m.key, value: mt})
+			t.dynamic = t.dynamic || mt.dynamic
+			continue
+		}
+		t.dynamic = true
+		key := strings.TrimSuffix(m.key, ".$")
+		if o.find(key) >= 0 {
+			report(place, fmt.Sprintf("there is a field %q too", key))
+		}
+		text, ok := m.value.(string)
+		if !ok {
+			report(place, fmt.Sprintf("must be a string that holds a path or an intrinsic function, not %s", typeName(m.value)))
+			continue
+		}
+		e, err := parseExpression(text)
+		if err != nil {
+			report(place, err.Error())
+			continue
+		}
+		expressions = append(expressions, templateMember{key: key, field: m.key, expr: &e})
+	}
+	sortAsJavaHashMap(expressions)
+	t.members = append(t.members, expressions...)
+	return t
+}
+
+// sortAsJavaHashMap puts evaluated fields in the order in which Step Functions
+// writes them, after the constant ones: that of a Java HashMap. It shows in the
+// text of histories and in States.Format.
+func sortAsJavaHashMap(members []templateMember) {
+	buckets := uint32(16)
+	for uint32(len(members)) > buckets/4*3 {
+		buckets *= 2
+	}
+	bucket := func(key string) uint32 {
+		var h uint32
+		for _, c := range utf16.Encode([]rune(key)) {
+			h = 31*h + uint32(c)
+		}
+		return (h ^ h>>16) & (buckets - 1)
+	}
+	sort.SliceStable(members, func(i, j int) bool { return bucket(members[i].key) < bucket(members[j].key) })
+}
+
+// variables is one scope of variables: the execution's, or that of a branch or
+// iteration, which sees the outer ones and assigns its own.
+type variables struct {
+	outer  *variables
+	values *object
+}
+
+func (v *variables) get(name string) (any, bool) {
+	for ; v != nil; v = v.outer {
+		if v.values == nil {
+			continue
+		}
+		if value, ok := v.values.get(name); ok {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+func (v *variables) assign(assigned *object) {
+	if v.values == nil {
+		v.values = emptyObject
+	}
+	for _, m := range assigned.members {
+		v.values = v.values.with(m.key, m.value)
+	}
+}
