@@ -1,0 +1,49 @@
+package reconcile
+
+import (
+	"testing"
+	"time"
+
+	"tasks/internal/task"
+)
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	now := task.AtMilli(1_733_459_610_000)
+	long, recently := now.Plus(-time.Hour), now.Plus(-maxUntold+time.Millisecond)
+	expired, holds := now, now.Plus(time.Millisecond)
+	closed := []task.ExecutionStatus{task.ExecutionSucceeded, task.ExecutionFailed, task.ExecutionTimedOut, task.ExecutionAborted}
+	tests := []struct {
+		name    string
+		status  task.Status
+		exec    []task.ExecutionStatus
+		lease   task.Time
+		updated task.Time
+		want    action
+	}{
+		{"sends the message of a task that was not started", task.Pending, []task.ExecutionStatus{untold}, task.Time{}, long, send},
+		{"leaves a task that was started", task.Pending, []task.ExecutionStatus{task.ExecutionRunning}, task.Time{}, long, leave},
+		{"restarts a task whose execution never claimed it", task.Pending, closed, task.Time{}, long, restart},
+		{"leaves an attempt to its execution", task.Processing, []task.ExecutionStatus{task.ExecutionRunning}, expired, long, leave},
+		{"leaves an attempt that may live", task.Processing, closed, holds, long, leave},
+		{"dead-letters a dead attempt of a closed execution", task.Processing, closed, expired, recently, deadLetter},
+		{"leaves an attempt that may live without a known execution", task.Processing, []task.ExecutionStatus{untold}, holds, long, leave},
+		{"dead-letters a dead attempt without a known execution", task.Processing, []task.ExecutionStatus{untold}, expired, long, deadLetter},
+		{"leaves a dead attempt whose execution may go on untold", task.Processing, []task.ExecutionStatus{untold}, expired, recently, leave},
+		{"leaves the retry to its execution", task.Failed, []task.ExecutionStatus{task.ExecutionRunning}, task.Time{}, long, leave},
+		{"dead-letters a failed task of a closed execution", task.Failed, closed, task.Time{}, recently, deadLetter},
+		{"dead-letters a failed task without a known execution", task.Failed, []task.ExecutionStatus{untold}, task.Time{}, long, deadLetter},
+		{"leaves a failed task whose execution may go on untold", task.Failed, []task.ExecutionStatus{untold}, task.Time{}, recently, leave},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, exec := range tt.exec {
+				rec := task.Task{Status: tt.status, LeaseUntil: tt.lease, UpdatedAt: tt.updated}
+				if got := decide(rec, exec, now.Time); got != tt.want {
+					t.Errorf("execution %q: got %s, want %s", exec, got, tt.want)
+				}
+			}
+		})
+	}
+}
