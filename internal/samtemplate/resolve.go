@@ -140,8 +140,8 @@ func describe(n *yaml.Node) string {
 	return "a list"
 }
 
-// ref is what Ref gives: a parameter's value, or the logical id of a resource,
-// which is all the name that it has on one machine.
+// ref is what Ref gives: a parameter's value, a queue's URL, a state machine's
+// ARN, and the logical id of any other resource.
 func (t *template) ref(name string) (string, error) {
 	if v, ok := t.parameters[name]; ok {
 		return v, nil
@@ -149,20 +149,35 @@ func (t *template) ref(name string) (string, error) {
 	if v, ok := pseudo[name]; ok {
 		return v, nil
 	}
-	if child(child(t.root, "Resources"), name) != nil {
-		return name, nil
+	resource := child(child(t.root, "Resources"), name)
+	if resource == nil {
+		return "", fmt.Errorf("there is no parameter and no resource %s", name)
 	}
-	return "", fmt.Errorf("there is no parameter and no resource %s", name)
+	switch kind := child(resource, "Type"); {
+	case kind != nil && kind.Value == "AWS::SQS::Queue":
+		return "https://sqs.local/" + pseudo["AWS::AccountId"] + "/" + name, nil
+	case kind != nil && kind.Value == "AWS::Serverless::StateMachine":
+		return t.attribute(name + ".Arn")
+	}
+	return name, nil
 }
 
-// attribute is what GetAtt gives: of all attributes one machine has Arn, and
-// the ARN of a resource is its logical id.
+// services are the types of the resources that have an ARN on one machine, and
+// the part of it before the name.
+var services = map[string]string{
+	"AWS::Serverless::Function":     "lambda:local:000000000000:function:",
+	"AWS::Serverless::StateMachine": "states:local:000000000000:stateMachine:",
+	"AWS::SQS::Queue":               "sqs:local:000000000000:",
+}
+
+// attribute is what GetAtt gives. Of all attributes one machine has Arn.
 func (t *template) attribute(name string) (string, error) {
-	resource, attribute, _ := strings.Cut(name, ".")
-	if attribute != "Arn" {
-		return "", fmt.Errorf("GetAtt %s: one machine knows the attribute Arn only", name)
+	id, attribute, _ := strings.Cut(name, ".")
+	kind := child(child(child(t.root, "Resources"), id), "Type")
+	if kind == nil || services[kind.Value] == "" || attribute != "Arn" {
+		return "", fmt.Errorf("GetAtt %s: one machine knows the Arn of functions, queues and state machines only", name)
 	}
-	return t.ref(resource)
+	return "arn:aws:" + services[kind.Value] + id, nil
 }
 
 var placeholder = regexp.MustCompile(`\$\{([^!}][^}]*)\}`)

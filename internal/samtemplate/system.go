@@ -3,9 +3,9 @@
 // queues, event source mappings, schedules and the state machine.
 //
 // Values may be literals, Globals, and Ref, Sub or GetAtt of parameters and
-// resources. On one machine the name and the ARN of a resource are its logical
-// id. Anything else that the host needs and can't read is an error by name;
-// what the host has no use for is not looked at.
+// resources. Names, ARNs and URLs of resources end in their logical id. Anything
+// else that the host needs and can't read is an error by name; what the host has
+// no use for is not looked at.
 package samtemplate
 
 import (
@@ -19,8 +19,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// System is what a template describes. Functions, queues and state machines go
-// by their logical ids.
+// LogicalID returns the logical id of the resource that an ARN, a URL or a name
+// stands for.
+func LogicalID(name string) string {
+	return name[strings.LastIndexAny(name, ":/")+1:]
+}
+
+// System is what a template describes. Functions, queues and the state machine
+// go by their logical ids.
 type System struct {
 	Functions    map[string]Function
 	Routes       []Route
@@ -69,6 +75,7 @@ type Schedule struct {
 // StateMachine is an AWS::Serverless::StateMachine.
 type StateMachine struct {
 	ID            string
+	ARN           string
 	DefinitionURI string
 	Substitutions map[string]string
 }
@@ -136,7 +143,7 @@ func (r *reader) event(function, at string, event *yaml.Node) {
 	case "SQS":
 		r.system.Mappings = append(r.system.Mappings, Mapping{
 			Function:  function,
-			Queue:     r.string(at+".Queue", child(p, "Queue")),
+			Queue:     LogicalID(r.string(at+".Queue", child(p, "Queue"))),
 			BatchSize: r.number(at+".BatchSize", child(p, "BatchSize")),
 		})
 		responses := child(p, "FunctionResponseTypes")
@@ -185,7 +192,7 @@ func (r *reader) queue(id string, p *yaml.Node) {
 	}
 	if policy := child(p, "RedrivePolicy"); policy != nil {
 		q.MaxReceiveCount = r.number(id+".RedrivePolicy.maxReceiveCount", child(policy, "maxReceiveCount"))
-		q.DeadLetterQueue = r.string(id+".RedrivePolicy.deadLetterTargetArn", child(policy, "deadLetterTargetArn"))
+		q.DeadLetterQueue = LogicalID(r.string(id+".RedrivePolicy.deadLetterTargetArn", child(policy, "deadLetterTargetArn")))
 	}
 	r.system.Queues[id] = q
 }
@@ -195,12 +202,16 @@ func (r *reader) route(id string, p *yaml.Node) {
 	uri := child(child(child(child(r.root, "Resources"), integration), "Properties"), "IntegrationUri")
 	r.system.Routes = append(r.system.Routes, Route{
 		Key:      r.string(id+".RouteKey", child(p, "RouteKey")),
-		Function: r.string(integration+".IntegrationUri", uri),
+		Function: LogicalID(r.string(integration+".IntegrationUri", uri)),
 	})
 }
 
 func (r *reader) stateMachine(id string, p *yaml.Node) {
-	m := StateMachine{ID: id, DefinitionURI: r.string(id+".DefinitionUri", child(p, "DefinitionUri")), Substitutions: map[string]string{}}
+	arn, err := r.attribute(id + ".Arn")
+	if err != nil {
+		r.fail(id, err)
+	}
+	m := StateMachine{ID: id, ARN: arn, DefinitionURI: r.string(id+".DefinitionUri", child(p, "DefinitionUri")), Substitutions: map[string]string{}}
 	for name, value := range entries(child(p, "DefinitionSubstitutions")) {
 		m.Substitutions[name] = r.string(id+".DefinitionSubstitutions."+name, value)
 	}

@@ -100,7 +100,8 @@ const (
 	ExecutionAborted   ExecutionStatus = "ABORTED"
 )
 
-// Executions are the workflow executions, one a run.
+// Executions are the workflow executions, one a run. The one of an earlier run
+// may be forgotten.
 type Executions interface {
 	// Start starts the execution of m, with m as its input. It succeeds when
 	// that execution runs already. The error is of kind Closed if it has

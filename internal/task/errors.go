@@ -89,7 +89,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // none.
 func KindOf(err error) Kind {
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e != nil {
 		return e.Kind
 	}
 	return ""

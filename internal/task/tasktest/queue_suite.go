@@ -10,43 +10,42 @@ import (
 	"tasks/internal/task"
 )
 
+// QueueUnderTest is an implementation of task.Queue and ways to see it work.
+type QueueUnderTest struct {
+	task.Queue
+	// Prepare makes the record of m's task, PENDING in that run and without a
+	// message, where the queue needs one; nil if it needs none.
+	Prepare func(t *testing.T, m task.Message)
+	// Receive takes from the queue what is there and returns the bodies, in any
+	// order; it may miss some for a while.
+	Receive func() []string
+}
+
 // ExerciseQueue runs the conformance suite of task.Queue. open returns an
-// empty queue, and receive, which takes from it what is there and returns the
-// bodies, in any order; it may miss some for a while.
-func ExerciseQueue(t *testing.T, open func(t *testing.T) (q task.Queue, receive func() []string)) {
-	t.Run("carries messages", func(t *testing.T) {
+// empty queue.
+func ExerciseQueue(t *testing.T, open func(t *testing.T) QueueUnderTest) {
+	t.Run("carries a message, and again when it is sent again", func(t *testing.T) {
 		t.Parallel()
-		q, receive := open(t)
-		id := newIDAt(t, time.Now())
-		var want []string
-		for run := 1; run <= 3; run++ {
-			m := task.Message{TaskID: id, Run: run}
-			if err := q.Send(t.Context(), m); err != nil {
-				t.Fatalf("Send: %v", err)
-			}
-			want = append(want, m.Body())
-		}
-		wantBodies(t, receive, want)
-	})
-	t.Run("carries a message again that is sent again", func(t *testing.T) {
-		t.Parallel()
-		q, receive := open(t)
-		m := task.Message{TaskID: newIDAt(t, time.Now()), Run: 1}
+		q := open(t)
+		m := q.newMessage(t)
 		for range 2 {
 			if err := q.Send(t.Context(), m); err != nil {
 				t.Fatalf("Send: %v", err)
 			}
-			wantBodies(t, receive, []string{m.Body()})
+			wantBodies(t, q.Receive, []string{m.Body()})
 		}
 	})
 	t.Run("takes concurrent senders", func(t *testing.T) {
 		t.Parallel()
-		q, receive := open(t)
+		q := open(t)
+		var messages []task.Message
 		var want []string
-		var all sync.WaitGroup
 		for range 40 {
-			m := task.Message{TaskID: newIDAt(t, time.Now()), Run: 1}
-			want = append(want, m.Body())
+			m := q.newMessage(t)
+			messages, want = append(messages, m), append(want, m.Body())
+		}
+		var all sync.WaitGroup
+		for _, m := range messages {
 			all.Go(func() {
 				if err := q.Send(t.Context(), m); err != nil {
 					t.Errorf("Send: %v", err)
@@ -54,12 +53,22 @@ func ExerciseQueue(t *testing.T, open func(t *testing.T) (q task.Queue, receive 
 			})
 		}
 		all.Wait()
-		wantBodies(t, receive, want)
+		wantBodies(t, q.Receive, want)
 	})
 }
 
+func (q QueueUnderTest) newMessage(t *testing.T) task.Message {
+	t.Helper()
+	m := task.Message{TaskID: newIDAt(t, time.Now()), Run: 1}
+	if q.Prepare != nil {
+		q.Prepare(t, m)
+	}
+	return m
+}
+
 // ExerciseDeadLetterQueue runs the conformance suite of task.DeadLetterQueue.
-// open is as ExerciseQueue's.
+// open returns
+// an empty queue, and receive, which is as QueueUnderTest.Receive.
 func ExerciseDeadLetterQueue(t *testing.T, open func(t *testing.T) (q task.DeadLetterQueue, receive func() []string)) {
 	m := task.Message{TaskID: newIDAt(t, time.Now()), Run: 2}
 	bodies := map[string]string{

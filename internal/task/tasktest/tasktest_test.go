@@ -28,14 +28,14 @@ func TestStoreWithQueue(t *testing.T) {
 
 func TestQueue(t *testing.T) {
 	t.Parallel()
-	ExerciseQueue(t, func(*testing.T) (task.Queue, func() []string) {
+	ExerciseQueue(t, func(*testing.T) QueueUnderTest {
 		q := NewQueue()
-		return q, func() (bodies []string) {
+		return QueueUnderTest{Queue: q, Receive: func() (bodies []string) {
 			for _, m := range q.Messages() {
 				bodies = append(bodies, m.Body())
 			}
 			return bodies
-		}
+		}}
 	})
 }
 

@@ -1,0 +1,188 @@
+// Package host runs the whole system on one machine: the same handlers as on
+// AWS, fed with the same events, and the same state machine. What it needs to
+// know of the system it reads from the SAM template.
+//
+//	on AWS                      here
+//	API Gateway                 front (http.go)
+//	Lambda                      invoke (function.go)
+//	SQS, event source mappings  taskdb's queues, mapping (mapping.go)
+//	Step Functions              Executions (executions.go), on package asl
+//	its service integrations    runTask (integrations.go)
+//	EventBridge Scheduler       schedule (schedule.go)
+//	DynamoDB, CloudWatch        taskdb
+//
+// functions.go puts the handlers together.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	tasks "tasks"
+	"tasks/functions/process"
+	"tasks/internal/asl"
+	"tasks/internal/samtemplate"
+	"tasks/internal/taskdb"
+)
+
+// stopWithin is how long what is in flight may take to finish when the host
+// stops.
+const stopWithin = 10 * time.Second
+
+// Config says how a host is set up.
+type Config struct {
+	Database string // the path of its file
+	// Parameters are values for the template's parameters.
+	Parameters map[string]string
+	// Token is asked of every request, unless it is empty.
+	Token string
+	// Log takes the logs of the functions and of the host.
+	Log *slog.Logger
+	// Worker is run instead of the one that the process function makes, if it
+	// is not nil. For tests and benchmarks.
+	Worker process.Worker
+}
+
+// Host is the system on one machine.
+type Host struct {
+	db              *taskdb.DB
+	log             *slog.Logger
+	executions      *Executions
+	front           *front
+	tasks           map[string]taskFunction // by logical id: what a Task state can invoke
+	poller          mapping
+	monitor         mapping
+	schedules       []schedule
+	deadLetterQueue string // its logical id
+
+	functions context.Context // of all invocations
+	cancel    context.CancelFunc
+}
+
+// New opens the database and puts the system together. All that is wrong with
+// the configuration is in the error.
+func New(cfg Config) (_ *Host, err error) {
+	template, err := tasks.Files.ReadFile("template.yaml")
+	if err != nil {
+		return nil, err
+	}
+	parameters := map[string]string{"StageName": stage}
+	for name, value := range cfg.Parameters {
+		parameters[name] = value
+	}
+	system, err := samtemplate.Parse(template, parameters)
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{log: cfg.Log}
+	h.functions, h.cancel = context.WithCancel(context.Background())
+	if h.db, err = taskdb.Open(cfg.Database); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.db.Close())
+		}
+	}()
+	definition, err := definitionOf(system.StateMachine)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := asl.Parse(definition)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", system.StateMachine.DefinitionURI, err)
+	}
+	id, err := h.db.Definition(h.functions, string(definition))
+	if err != nil {
+		return nil, err
+	}
+	h.executions = newExecutions(h.functions, h.db, machine, id, system.StateMachine.ID, cfg.Log)
+	h.executions.runTask = h.runTask
+	if err := h.wire(system, cfg); err != nil {
+		return nil, err
+	}
+	return h, errors.Join(h.checkTasks(machine)...)
+}
+
+// definitionOf returns the definition of a state machine with its substitutions
+// made, as CloudFormation makes them.
+func definitionOf(m samtemplate.StateMachine) ([]byte, error) {
+	definition, err := tasks.Files.ReadFile(m.DefinitionURI)
+	if err != nil {
+		return nil, fmt.Errorf("definition of %s: %w", m.ID, err)
+	}
+	var pairs []string
+	for name, value := range m.Substitutions {
+		pairs = append(pairs, "${"+name+"}", value)
+	}
+	return []byte(strings.NewReplacer(pairs...).Replace(string(definition))), nil
+}
+
+// Close closes a host that does not serve.
+func (h *Host) Close() error {
+	h.cancel()
+	return h.db.Close()
+}
+
+// Serve takes up what an earlier host left and serves requests until ctx is
+// done. Then it takes no more in, lets what is in flight finish, for 10 s at
+// the most, and closes the database. It closes the listener too.
+func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
+	resumed, err := h.executions.resume(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close(), h.db.Close())
+	}
+	if resumed > 0 {
+		h.log.Info("executions resumed", "count", resumed)
+	}
+	intake, stopIntake := context.WithCancel(ctx)
+	defer stopIntake()
+	var sources sync.WaitGroup
+	for range pollers {
+		sources.Go(func() { h.poller.tasks(intake, h.db.Queue(), h.executions.room) })
+	}
+	for range monitors {
+		sources.Go(func() { h.monitor.deadLetters(intake, h.db.DeadLetterQueue()) })
+	}
+	for _, s := range h.schedules {
+		sources.Go(func() { s.run(intake) })
+	}
+	sources.Go(func() { h.executions.timers.run(intake, h.executions.fire) })
+
+	server := h.front.server()
+	serving := make(chan error, 1)
+	go func() { serving <- server.Serve(listener) }()
+	select {
+	case err = <-serving:
+		err = fmt.Errorf("serve HTTP: %w", err)
+	case <-intake.Done():
+	}
+
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	h.executions.stop()
+	stopIntake()
+	if server.Shutdown(end) != nil {
+		server.Close()
+	}
+	finished := make(chan struct{})
+	go func() {
+		sources.Wait()
+		h.executions.running.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+	case <-end.Done():
+		h.log.Warn("attempts still running are cut off, and run again after the next start")
+	}
+	h.cancel()
+	<-finished
+	return errors.Join(err, h.db.Close())
+}

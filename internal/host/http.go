@@ -1,0 +1,222 @@
+package host
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
+
+	"tasks/internal/api"
+)
+
+const (
+	// stage is the first part of every path, where a deployed API has its
+	// stage's name.
+	stage = "local"
+	// largeBody is the size, in bytes, from which a request's body has to fit
+	// into maxLargeBodies, together with all others of its kind.
+	largeBody      = 64 << 10
+	maxLargeBodies = 64 << 20
+)
+
+// httpHandler is a function behind the API.
+type httpHandler func(context.Context, api.Request) (api.Response, error)
+
+// route is a route of the API.
+type route struct {
+	key      string
+	method   string
+	segments []string // of the path; {name} stands for any
+	function function
+	handle   httpHandler
+}
+
+// front is the HTTP front: what API Gateway is on AWS. It turns requests into
+// events and gives them to the functions of the routes.
+type front struct {
+	routes    []route
+	otherwise route
+	token     string // empty: none is asked for
+	bodies    *semaphore.Weighted
+	log       *slog.Logger
+	functions context.Context // the context of invocations
+}
+
+// server returns an HTTP server for the front, with limits on everything that a
+// client can make last or grow.
+func (f *front) server() *http.Server {
+	return &http.Server{
+		Handler:           f,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(f.log.Handler(), slog.LevelWarn),
+	}
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if problem := f.refuse(r); problem != nil {
+		write(w, api.Fail(r.Context(), f.log, problem))
+		return
+	}
+	body, problem := f.body(w, r)
+	if problem != nil {
+		write(w, api.Fail(r.Context(), f.log, problem))
+		return
+	}
+	rt, parameters := f.route(r.Method, r.URL.EscapedPath())
+	// A client that leaves does not undo what it asked for.
+	resp, failure := invoke(f.functions, f.log, rt.function, rt.handle, event(r, rt.key, parameters, body))
+	if failure != nil {
+		resp = api.Fail(r.Context(), f.log, failure)
+	}
+	write(w, resp)
+}
+
+// refuse tells why a request must not be served, or nil. Without a token only
+// names of this machine are served, so that no web page can have a name of its
+// own resolve to it.
+func (f *front) refuse(r *http.Request) *api.Problem {
+	if f.token != "" {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+f.token)) != 1 {
+			return api.Problemf(http.StatusUnauthorized, "Send the server's token: Authorization: Bearer TOKEN.")
+		}
+		return nil
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return api.Problemf(http.StatusMisdirectedRequest, "This server answers to localhost and loopback addresses only. Start it with a token to use another name.")
+	}
+	return nil
+}
+
+// body reads a request's body.
+func (f *front) body(w http.ResponseWriter, r *http.Request) (string, *api.Problem) {
+	tooLarge := api.Problemf(http.StatusRequestEntityTooLarge, "The body is too large: at most %d bytes.", api.MaxBodyBytes)
+	size := r.ContentLength
+	switch {
+	case size == 0:
+		return "", nil
+	case size > api.MaxBodyBytes:
+		w.Header().Set("Connection", "close") // the rest is not read
+		return "", tooLarge
+	case size < 0:
+		size = api.MaxBodyBytes
+	}
+	if size >= largeBody {
+		if err := f.bodies.Acquire(r.Context(), size); err != nil {
+			return "", api.Problemf(http.StatusServiceUnavailable, "Too many large requests at once. Send the request again in a few seconds.")
+		}
+		defer f.bodies.Release(size)
+	}
+	var b strings.Builder
+	_, err := io.Copy(&b, http.MaxBytesReader(w, r.Body, api.MaxBodyBytes))
+	switch {
+	case err == nil:
+		return b.String(), nil
+	case errors.As(err, new(*http.MaxBytesError)):
+		return "", tooLarge
+	}
+	w.Header().Set("Connection", "close")
+	return "", api.Problemf(http.StatusRequestTimeout, "The body did not arrive whole, or not in time. Send the request again.")
+}
+
+// route returns the route of a request and its path parameters.
+func (f *front) route(method, path string) (*route, map[string]string) {
+	segments := strings.Split(path, "/")
+	if len(segments) < 2 || segments[1] != stage {
+		return &f.otherwise, nil
+	}
+	segments = segments[2:]
+	for i := range f.routes {
+		if rt := &f.routes[i]; rt.method == method && len(rt.segments) == len(segments) {
+			if parameters, ok := rt.match(segments); ok {
+				return rt, parameters
+			}
+		}
+	}
+	return &f.otherwise, nil
+}
+
+func (r *route) match(segments []string) (parameters map[string]string, ok bool) {
+	for i, want := range r.segments {
+		name, isParameter := strings.CutPrefix(want, "{")
+		switch {
+		case isParameter && segments[i] != "":
+			if parameters == nil {
+				parameters = map[string]string{}
+			}
+			parameters[strings.TrimSuffix(name, "}")] = segments[i]
+		case want != segments[i]:
+			return nil, false
+		}
+	}
+	return parameters, true
+}
+
+// event returns a request as API Gateway gives it to a function, payload format
+// 2.0.
+func event(r *http.Request, routeKey string, parameters map[string]string, body string) api.Request {
+	headers := make(map[string]string, len(r.Header)+1)
+	for name, values := range r.Header {
+		headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	headers["host"] = r.Host
+	var query map[string]string
+	if r.URL.RawQuery != "" {
+		query = map[string]string{}
+		for name, values := range r.URL.Query() {
+			query[name] = strings.Join(values, ",")
+		}
+	}
+	ip, _, _ := net.SplitHostPort(r.RemoteAddr)
+	now := time.Now()
+	return api.Request{
+		Version:               "2.0",
+		RouteKey:              routeKey,
+		RawPath:               r.URL.EscapedPath(),
+		RawQueryString:        r.URL.RawQuery,
+		Headers:               headers,
+		QueryStringParameters: query,
+		PathParameters:        parameters,
+		Body:                  body,
+		RequestContext: events.APIGatewayV2HTTPRequestContext{
+			RouteKey:  routeKey,
+			Stage:     stage,
+			RequestID: uuid.NewString(),
+			TimeEpoch: now.UnixMilli(),
+			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
+				Method:    r.Method,
+				Path:      r.URL.Path,
+				Protocol:  r.Proto,
+				SourceIP:  ip,
+				UserAgent: r.UserAgent(),
+			},
+		},
+	}
+}
+
+// write sends a function's response.
+func write(w http.ResponseWriter, resp api.Response) {
+	for _, name := range slices.Sorted(maps.Keys(resp.Headers)) {
+		w.Header().Set(name, resp.Headers[name])
+	}
+	w.WriteHeader(resp.StatusCode)
+	io.WriteString(w, resp.Body) // an error means that the client has left
+}

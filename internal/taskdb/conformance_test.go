@@ -1,0 +1,94 @@
+package taskdb
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
+)
+
+func openTest(t *testing.T) *DB {
+	t.Helper()
+	db, err := Open(filepath.Join(t.TempDir(), "tasks.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	tasktest.ExerciseStore(t, func(t *testing.T) task.Store { return openTest(t) })
+}
+
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	tasktest.ExerciseQueue(t, func(t *testing.T) tasktest.QueueUnderTest {
+		db := openTest(t)
+		receive := func() (bodies []string) {
+			for {
+				batch, _ := db.Queue().take(10, time.Now().UnixMilli())
+				if len(batch) == 0 {
+					return bodies
+				}
+				for _, r := range batch {
+					bodies = append(bodies, r.Body)
+					if err := db.Queue().Delete(context.Background(), r); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+		return tasktest.QueueUnderTest{Queue: db.Queue(), Receive: receive, Prepare: func(t *testing.T, m task.Message) {
+			create(t, db, m.TaskID)
+			receive()
+		}}
+	})
+}
+
+func TestDeadLetterQueue(t *testing.T) {
+	t.Parallel()
+	tasktest.ExerciseDeadLetterQueue(t, func(t *testing.T) (task.DeadLetterQueue, func() []string) {
+		db := openTest(t)
+		return db.DeadLetterQueue(), func() (bodies []string) {
+			batch, _, err := db.DeadLetterQueue().take(context.Background(), 10, time.Minute)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, r := range batch {
+				bodies = append(bodies, r.Body)
+			}
+			return bodies
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	tasktest.ExerciseMetrics(t, func(t *testing.T) (task.Metrics, func(task.Metric) int) {
+		db := openTest(t)
+		return db.Metrics(), func(m task.Metric) int {
+			sum, err := db.Metrics().Sum(context.Background(), m, time.Now().Add(-time.Hour))
+			if err != nil {
+				t.Error(err)
+			}
+			return sum
+		}
+	})
+}
+
+// create creates a task that was accepted now.
+func create(t *testing.T, db *DB, id task.ID) {
+	t.Helper()
+	if _, err := db.Create(t.Context(), task.New(id, "an answer", time.Now())); err != nil {
+		t.Fatal(err)
+	}
+}
