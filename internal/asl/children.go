@@ -8,20 +8,43 @@ type children struct {
 	running   int
 	limit     int // how many may run at once
 	failed    int
-	tolerated int // how many may fail
+	tolerated int   // how many may fail
+	input     any   // the effective input of the state
+	items     []any // of a Map state
 	threads   []*thread
 	results   []any
-	begin     func(i int, after int64) *failure // starts child i
+}
+
+func newChildren(total int, input any) *children {
+	return &children{total: total, limit: total, input: input, threads: make([]*thread, total), results: make([]any, total)}
+}
+
+// beginChild starts the next child; its first event follows the one numbered
+// after.
+func (x *Execution) beginChild(t *thread, after int64) *failure {
+	c := t.children
+	child := &thread{parent: t, index: c.next, variables: &variables{outer: t.variables}, prevID: after}
+	c.threads[c.next] = child
+	c.next++
+	c.running++
+	switch s := t.state.(type) {
+	case *parallelState:
+		s.beginBranch(child, c)
+	case *mapState:
+		if fail := x.beginIteration(t, s, child, c); fail != nil {
+			return fail
+		}
+	}
+	x.queue = append(x.queue, child)
+	return nil
 }
 
 // startChildren starts as many as may run. The first ones follow the event that
 // started the state.
 func (x *Execution) startChildren(t *thread) {
 	c := t.children
-	for c.next < c.total && c.running < c.limit && t.children == c {
-		c.next++
-		c.running++
-		if fail := c.begin(c.next-1, t.prevID); fail != nil {
+	for c.next < c.total && c.running < c.limit {
+		if fail := x.beginChild(t, t.prevID); fail != nil {
 			x.childrenFailed(t, nil, fail)
 			return
 		}
@@ -49,9 +72,7 @@ func (x *Execution) childEnded(t, child *thread, after int64) {
 	c.running--
 	c.threads[child.index] = nil
 	if c.next < c.total {
-		c.next++
-		c.running++
-		if fail := c.begin(c.next-1, after); fail != nil {
+		if fail := x.beginChild(t, after); fail != nil {
 			t.prevID = after
 			x.childrenFailed(t, nil, fail)
 		}

@@ -6,11 +6,11 @@
 // Step applies one event to it and gives what the host must do (commands) and
 // what is new in the history:
 //
-//	          Start, TaskSucceeded, TaskFailed, TimerFired, ...
-//	  host ───────────────────────────────────────────────────▶ Step
-//	   ▲                                                          │
-//	   └──────────────────────────────────────────────────────────┘
-//	          InvokeTask, SetTimer, CancelTask, Finish + history
+//	        Start, TaskSucceeded, TaskFailed, TimerFired, ...
+//	host ───────────────────────────────────────────────────▶ Step
+//	 ▲                                                          │
+//	 └──────────────────────────────────────────────────────────┘
+//	        InvokeTask, SetTimer, CancelTask, Finish + history
 //
 // Everything that isn't determined by the machine comes in through events: the
 // time, the seed for jitter and UUIDs, results of tasks. So a host that keeps
@@ -18,11 +18,11 @@
 // the same state, commands and history again, byte by byte, and Pending then
 // lists what to issue again after a crash, with the same Refs.
 //
-//	         Start
-//	  ""  ─────────▶ RUNNING ──▶ SUCCEEDED   the last state ended
-//	                        ├──▶ FAILED      an error that nobody caught
-//	                        ├──▶ TIMED_OUT   the machine's TimeoutSeconds
-//	                        └──▶ ABORTED     Abort
+//	       Start
+//	""  ─────────▶ RUNNING ──▶ SUCCEEDED   the last state ended
+//	                      ├──▶ FAILED      an error that nobody caught
+//	                      ├──▶ TIMED_OUT   the machine's TimeoutSeconds
+//	                      └──▶ ABORTED     Abort
 //
 // # How an execution is built
 //
@@ -30,10 +30,10 @@
 // running Parallel state and each iteration of a running Map state, below the
 // thread that runs that state. A thread is in a state and in a phase:
 //
-//	  ┌─▶ enter ──▶ execute ──▶ dispatch (tasks) ──▶ waiting ──▶ exit ─┐
-//	  │                ▲                                │              │
-//	  │                └───────────── retry ────────────┘              │
-//	  └───────────────────────── the next state ◀─────────────────────┘
+//	┌─▶ enter ──▶ execute ──▶ dispatch (tasks) ──▶ waiting ──▶ exit ─┐
+//	│                ▲                                │              │
+//	│                └───────────── retry ────────────┘              │
+//	└───────────────────────── the next state ◀─────────────────────┘
 //
 // Step finds the thread that waits for the event, lets it go on, and then runs
 // every thread that is ready, in the order in which they became so, until all

@@ -1,9 +1,9 @@
 package asl
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"sort"
 	"strings"
 	"time"
 )
@@ -35,42 +35,11 @@ type Execution struct {
 	history  []HistoryEvent
 }
 
-// thread is one line of control: the machine's own, a branch of a Parallel
-// state or an iteration of a Map state.
-type thread struct {
-	parent    *thread // nil for the machine's own
-	index     int     // of the branch or the iteration
-	item      *object // $$.Map of an iteration
-	variables *variables
-
-	state      state
-	phase      phase
-	input      any // raw input of the state
-	prevID     int64
-	enteredID  int64
-	enteredAt  time.Time
-	attempts   []int // retries by each retrier of the state
-	retryCount int   // retries by all of them
-	resume     any   // what a Task, Wait or Choice state keeps while it waits
-	children   *children
-}
-
-// phase is what a thread does when its turn comes, or what it waits for.
-type phase uint8
-
-const (
-	phaseEnter    phase = iota // enter the state
-	phaseExecute               // do the state's work: first, or again for a retry
-	phaseDispatch              // a scheduled task starts
-	phaseWaiting               // for an event or for children
-	phaseEnded
-)
-
 // Status is "" before the Start event.
 func (x *Execution) Status() Status { return x.status }
 
 // Output is the output of a SUCCEEDED execution as JSON, otherwise nil.
-func (x *Execution) Output() []byte {
+func (x *Execution) Output() json.RawMessage {
 	if x.status != Succeeded {
 		return nil
 	}
@@ -243,126 +212,6 @@ func (x *Execution) recordAfter(prev int64, eventType string, d detail) *History
 	return &x.history[len(x.history)-1]
 }
 
-// drain runs threads in the order in which they became ready until all wait.
-func (x *Execution) drain() {
-	for len(x.queue) > 0 && x.status == Running {
-		t := x.queue[0]
-		x.queue = x.queue[1:]
-		for x.advance(t) && x.status == Running {
-			if x.lastID >= maxHistoryEvents {
-				x.failed(&failure{name: errRuntime, cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", maxHistoryEvents)}, t.prevID)
-			}
-		}
-	}
-	x.queue = nil
-}
-
-// advance does one thing for t and reports whether t can go on at once.
-func (x *Execution) advance(t *thread) bool {
-	switch t.phase {
-	case phaseEnter:
-		x.enter(t)
-	case phaseExecute:
-		x.execute(t)
-	case phaseDispatch:
-		x.dispatch(t)
-	}
-	return t.phase == phaseEnter || t.phase == phaseExecute
-}
-
-func (x *Execution) enter(t *thread) {
-	b := t.state.common()
-	h := x.record(t, b.types.entered, stateEntered)
-	h.name, h.data = b.name, t.input
-	if raw, ok := t.input.(rawInput); ok {
-		h.data, t.input = rawText(raw.text), raw.value
-	}
-	t.enteredID, t.enteredAt = h.ID, x.now
-	t.attempts, t.retryCount = nil, 0
-	t.phase = phaseExecute
-}
-
-func (x *Execution) execute(t *thread) {
-	t.phase = phaseWaiting
-	switch s := t.state.(type) {
-	case *passState:
-		x.executePass(t, s)
-	case *taskState:
-		x.executeTask(t, s)
-	case *choiceState:
-		x.executeChoice(t, s)
-	case *waitState:
-		x.executeWait(t, s)
-	case *succeedState:
-		x.executeSucceed(t, s)
-	case *failState:
-		x.executeFail(t, s)
-	case *parallelState:
-		x.executeParallel(t, s)
-	case *mapState:
-		x.executeMap(t, s)
-	}
-}
-
-// complete ends a state that has its result.
-func (x *Execution) complete(t *thread, result any) {
-	b := t.state.common()
-	output, assigned, fail := x.output(t, &b.io, result)
-	if fail != nil {
-		x.handle(t, fail)
-		return
-	}
-	x.exit(t, output, assigned, b.next)
-}
-
-// exit leaves the state for the next one, or ends the thread.
-func (x *Execution) exit(t *thread, output any, assigned *object, next target) {
-	b := t.state.common()
-	h := x.record(t, b.types.exited, stateExited)
-	h.name, h.data, h.vars = b.name, output, assigned
-	if assigned != nil {
-		t.variables.assign(assigned)
-	}
-	t.resume, t.children = nil, nil
-	if next.state != nil {
-		t.state, t.input, t.phase = next.state, output, phaseEnter
-		return
-	}
-	t.phase = phaseEnded
-	if t.parent != nil {
-		x.childSucceeded(t, output)
-		return
-	}
-	x.status, x.result = Succeeded, output
-	x.record(t, "ExecutionSucceeded", executionSucceeded).data = output
-	x.finish(Finish{Status: Succeeded, Output: encode(output)})
-}
-
-// fail ends a thread whose state failed with nobody to catch it.
-func (x *Execution) fail(t *thread, f *failure) {
-	t.phase = phaseEnded
-	if t.parent != nil {
-		x.childFailed(t, f)
-		return
-	}
-	x.failed(f, t.prevID)
-}
-
-func (x *Execution) failed(f *failure, prevID int64) {
-	x.status, x.error, x.cause = Failed, f.name, f.cause
-	h := x.recordAfter(prevID, "ExecutionFailed", failureDetail)
-	h.error, h.cause = f.name, f.cause
-	x.finish(Finish{Status: Failed, Error: f.name, Cause: f.cause})
-}
-
-// stop ends the execution from outside.
-func (x *Execution) stop(status Status, eventType, name, cause string) {
-	x.status, x.error, x.cause = status, name, cause
-	h := x.recordAfter(0, eventType, failureDetail)
-	h.error, h.cause = name, cause
-	x.finish(Finish{Status: status, Error: name, Cause: cause})
-}
-
 func (x *Execution) finish(f Finish) {
 	for _, w := range x.waits.live() {
 		if task, ok := w.command.(InvokeTask); ok {
@@ -372,66 +221,4 @@ func (x *Execution) finish(f Finish) {
 	x.waits = waitList{}
 	x.queue, x.root = nil, nil
 	x.commands = append(x.commands, f)
-}
-
-func (x *Execution) setTimer(t *thread, at time.Time) {
-	x.lastRef++
-	c := SetTimer{Ref: x.lastRef, At: at}
-	x.waits.add(wait{c.Ref, t, c})
-	x.commands = append(x.commands, c)
-}
-
-// timerFired goes on after a Wait state's time or a retry's delay.
-func (x *Execution) timerFired(t *thread) {
-	if w, ok := t.state.(*waitState); ok {
-		x.endWait(t, w)
-	} else {
-		t.retryCount++
-		t.phase = phaseExecute
-	}
-	x.queue = append(x.queue, t)
-}
-
-// wait is a command that awaits its answer.
-type wait struct {
-	ref     int64
-	thread  *thread // nil for the machine's own timeout
-	command Command
-}
-
-// waitList holds the awaited commands by rising Ref.
-type waitList struct {
-	waits []wait
-	dead  int
-}
-
-func (l *waitList) add(w wait) { l.waits = append(l.waits, w) }
-
-func (l *waitList) find(ref int64) *wait {
-	i := sort.Search(len(l.waits), func(i int) bool { return l.waits[i].ref >= ref })
-	if i == len(l.waits) || l.waits[i].ref != ref || l.waits[i].command == nil {
-		return nil
-	}
-	return &l.waits[i]
-}
-
-func (l *waitList) remove(ref int64) {
-	w := l.find(ref)
-	if w == nil {
-		return
-	}
-	*w = wait{ref: ref}
-	if l.dead++; l.dead*2 >= len(l.waits) {
-		l.waits, l.dead = l.live(), 0
-	}
-}
-
-func (l *waitList) live() []wait {
-	var live []wait
-	for _, w := range l.waits {
-		if w.command != nil {
-			live = append(live, w)
-		}
-	}
-	return live
 }

@@ -159,18 +159,6 @@ func (s *callScanner) stringLiteral() (argument, error) {
 	return argument{}, fmt.Errorf("the string at position %d is not closed", begin-1)
 }
 
-// paths calls visit for every path in the call.
-func (c *call) paths(visit func(*path)) {
-	for _, a := range c.args {
-		if a.path != nil {
-			visit(a.path)
-		}
-		if a.call != nil {
-			a.call.paths(visit)
-		}
-	}
-}
-
 // intrinsicError is a failure of a function itself, as opposed to a path that
 // leads nowhere.
 type intrinsicError struct {

@@ -1,11 +1,6 @@
 package asl
 
 import (
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -34,12 +29,6 @@ var intrinsics = map[string]*intrinsic{
 	"States.UUID":           {0, 0, newUUID},
 	"States.Format":         {1, -1, format},
 }
-
-// Limits of "Intrinsic functions for JSONPath states in Step Functions".
-const (
-	maxRangeLength   = 1000
-	maxEncodedLength = 10_000
-)
 
 func arrayArg(args []any, i int) ([]any, error) {
 	a, ok := args[i].([]any)
@@ -72,164 +61,6 @@ func roundedArg(args []any, i int) (int64, error) {
 		return 0, fmt.Errorf("argument %d is out of range: %s", i+1, n)
 	}
 	return int64(f), nil
-}
-
-func array(_ *evaluator, _ *call, args []any) (any, error) { return args, nil }
-
-func arrayPartition(_ *evaluator, _ *call, args []any) (any, error) {
-	a, err := arrayArg(args, 0)
-	if err != nil {
-		return nil, err
-	}
-	size, err := roundedArg(args, 1)
-	if err != nil {
-		return nil, err
-	}
-	if size < 1 {
-		return nil, fmt.Errorf("the chunk size must be positive, not %d", size)
-	}
-	chunks := []any{}
-	for len(a) > 0 {
-		n := int(min(size, int64(len(a))))
-		chunks = append(chunks, a[:n:n])
-		a = a[n:]
-	}
-	return chunks, nil
-}
-
-func arrayContains(_ *evaluator, _ *call, args []any) (any, error) {
-	a, err := arrayArg(args, 0)
-	if err != nil {
-		return nil, err
-	}
-	return containsValue(a, args[1]), nil
-}
-
-func arrayRange(_ *evaluator, _ *call, args []any) (any, error) {
-	var n [3]int64
-	for i := range n {
-		v, err := roundedArg(args, i)
-		if err != nil {
-			return nil, err
-		}
-		n[i] = v
-	}
-	first, last, stride := n[0], n[1], n[2]
-	if stride == 0 {
-		return nil, errors.New("the increment must not be 0")
-	}
-	items := []any{}
-	for i := first; stride > 0 && i <= last || stride < 0 && i >= last; i += stride {
-		if len(items) == maxRangeLength {
-			return nil, fmt.Errorf("the range has more than %d items", maxRangeLength)
-		}
-		items = append(items, intNumber(i))
-		if stride > 0 && i > math.MaxInt64-stride || stride < 0 && i < math.MinInt64-stride {
-			break
-		}
-	}
-	return items, nil
-}
-
-func arrayGetItem(_ *evaluator, _ *call, args []any) (any, error) {
-	a, err := arrayArg(args, 0)
-	if err != nil {
-		return nil, err
-	}
-	i, err := roundedArg(args, 1)
-	if err != nil {
-		return nil, err
-	}
-	if i < 0 || i >= int64(len(a)) {
-		return nil, fmt.Errorf("index %d is out of bounds for an array of %d items", i, len(a))
-	}
-	return a[i], nil
-}
-
-func arrayLength(_ *evaluator, _ *call, args []any) (any, error) {
-	a, err := arrayArg(args, 0)
-	return intNumber(int64(len(a))), err
-}
-
-func arrayUnique(_ *evaluator, _ *call, args []any) (any, error) {
-	a, err := arrayArg(args, 0)
-	if err != nil {
-		return nil, err
-	}
-	unique := []any{}
-	for _, v := range a {
-		if !containsValue(unique, v) {
-			unique = append(unique, v)
-		}
-	}
-	return unique, nil
-}
-
-func base64Encode(_ *evaluator, _ *call, args []any) (any, error) {
-	s, err := encodedArg(args)
-	if err != nil {
-		return nil, err
-	}
-	return base64.StdEncoding.EncodeToString([]byte(s)), nil
-}
-
-func base64Decode(_ *evaluator, _ *call, args []any) (any, error) {
-	s, err := encodedArg(args)
-	if err != nil {
-		return nil, err
-	}
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		b, err = base64.RawStdEncoding.DecodeString(s)
-	}
-	if err != nil {
-		return nil, errors.New("the argument is not Base64")
-	}
-	return validText(string(b)), nil
-}
-
-func encodedArg(args []any) (string, error) {
-	s, err := stringArg(args, 0)
-	if err == nil && len(s) > maxEncodedLength {
-		err = fmt.Errorf("the argument is longer than %d characters", maxEncodedLength)
-	}
-	return s, err
-}
-
-func hash(_ *evaluator, _ *call, args []any) (any, error) {
-	algorithm, err := stringArg(args, 1)
-	if err != nil {
-		return nil, err
-	}
-	// A value that is not a string is hashed as its JSON text.
-	data, ok := args[0].(string)
-	if !ok {
-		data = string(encode(args[0]))
-	}
-	if len(data) > maxEncodedLength {
-		return nil, fmt.Errorf("the data is longer than %d characters", maxEncodedLength)
-	}
-	var sum []byte
-	switch algorithm {
-	case "MD5":
-		h := md5.Sum([]byte(data))
-		sum = h[:]
-	case "SHA-1":
-		h := sha1.Sum([]byte(data))
-		sum = h[:]
-	case "SHA-256":
-		h := sha256.Sum256([]byte(data))
-		sum = h[:]
-	case "SHA-384":
-		h := sha512.Sum384([]byte(data))
-		sum = h[:]
-	case "SHA-512":
-		h := sha512.Sum512([]byte(data))
-		sum = h[:]
-	default:
-		return nil, fmt.Errorf("unknown algorithm %q; there are MD5, SHA-1, SHA-256, SHA-384 and SHA-512", algorithm)
-	}
-	return hex.EncodeToString(sum), nil
 }
 
 func jsonMerge(_ *evaluator, _ *call, args []any) (any, error) {

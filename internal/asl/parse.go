@@ -2,7 +2,6 @@ package asl
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 	"time"
 )
@@ -21,7 +20,8 @@ func (p Problem) String() string {
 	return p.Path + ": " + p.Message
 }
 
-// InvalidError lists all problems of a definition, in the order of its text.
+// InvalidError lists all problems of a definition, in the order in which they
+// are found, which is always the same.
 type InvalidError struct{ Problems []Problem }
 
 // Error gives one line for each problem.
@@ -69,8 +69,9 @@ type parser struct {
 	names    map[string]string // state name → its place
 	tasks    []*taskState
 	scopes   int
-	// assigned holds the names that the scopes around the present one assign.
-	assigned []map[string]string
+	// variables holds what each scope assigns; present is the one being parsed.
+	variables []*variableScope
+	present   *variableScope
 }
 
 func (p *parser) report(at, format string, args ...any) {
@@ -86,7 +87,9 @@ func (p *parser) machine(v any) *Machine {
 	f := p.fields("", "a state machine", o)
 	m := &Machine{}
 	f.str("Comment")
-	f.queryLanguage()
+	if !f.queryLanguage() {
+		return nil // what follows is JSONata's
+	}
 	if version, ok := f.str("Version"); ok && version != "1.0" {
 		p.report(f.place("Version"), "must be \"1.0\", not %q", version)
 	}
@@ -95,6 +98,7 @@ func (p *parser) machine(v any) *Machine {
 	}
 	m.root = p.scope(f)
 	m.tasks = p.tasks
+	p.checkVariables()
 	f.done()
 	return m
 }
@@ -117,7 +121,8 @@ func (p *parser) scope(f *fields) *scope {
 		p.report(f.place("States"), "nested deeper than %d levels", maxScopeDepth)
 		return s
 	}
-	p.assigned = append(p.assigned, map[string]string{})
+	p.present = &variableScope{outer: p.present, places: map[string]string{}}
+	p.variables = append(p.variables, p.present)
 	for _, m := range states.members {
 		at := f.place("States") + "." + m.key
 		p.stateName(m.key, at)
@@ -126,7 +131,7 @@ func (p *parser) scope(f *fields) *scope {
 			s.order = append(s.order, st)
 		}
 	}
-	p.assigned = p.assigned[:len(p.assigned)-1]
+	p.present = p.present.outer
 	p.scopes--
 	p.link(s, f)
 	return s
@@ -197,92 +202,6 @@ func article(word string) string {
 	return "a"
 }
 
-// link resolves transitions and finds states that cannot be reached.
-func (p *parser) link(s *scope, f *fields) {
-	if s.startAt != "" {
-		if s.start = s.states[s.startAt]; s.start == nil {
-			p.dangling(f.place("StartAt"), s.startAt, f.place("States"))
-		}
-	}
-	reached := map[string]bool{s.startAt: true}
-	ends := false
-	for _, st := range s.order {
-		transitions(st, func(t *target, field string) {
-			if t.name == "" {
-				return
-			}
-			if t.state = s.states[t.name]; t.state == nil {
-				p.dangling(st.common().at+field, t.name, f.place("States"))
-			}
-		})
-	}
-	todo := []string{s.startAt}
-	for len(todo) > 0 {
-		st := s.states[todo[0]]
-		todo = todo[1:]
-		if st == nil {
-			continue
-		}
-		ends = ends || isTerminal(st)
-		transitions(st, func(t *target, _ string) {
-			if t.name != "" && !reached[t.name] {
-				reached[t.name] = true
-				todo = append(todo, t.name)
-			}
-		})
-	}
-	if s.start == nil {
-		return
-	}
-	for _, st := range s.order {
-		if b := st.common(); !reached[b.name] {
-			p.report(b.at, "no state leads here: it is not reachable from StartAt")
-		}
-	}
-	if !ends {
-		p.report(f.place("States"), "no state reachable from StartAt ends the execution")
-	}
-}
-
-func isTerminal(s state) bool {
-	switch s.(type) {
-	case *succeedState, *failState:
-		return true
-	case *choiceState:
-		return false
-	}
-	return s.common().next.name == ""
-}
-
-// dangling reports a transition to a state that isn't in the scope whose States
-// are at statesAt. A state that could not be parsed has its own problem.
-func (p *parser) dangling(at, name, statesAt string) {
-	place, known := p.names[name]
-	switch {
-	case !known:
-		p.report(at, "there is no state %q", name)
-	case place != statesAt+"."+name:
-		p.report(at, "the state %q is in another scope (%s)", name, place)
-	}
-}
-
-// transitions calls visit for every transition of a state, with the place of
-// its field below the state's.
-func transitions(s state, visit func(t *target, field string)) {
-	b := s.common()
-	if c, ok := s.(*choiceState); ok {
-		for i := range c.rules {
-			visit(&c.rules[i].next, fmt.Sprintf(".Choices[%d].Next", i))
-		}
-		visit(&c.fallback, ".Default")
-		return
-	}
-	visit(&b.next, ".Next")
-	for i := range b.catch {
-		visit(&b.catch[i].next, fmt.Sprintf(".Catch[%d].Next", i))
-	}
-}
-
 // transition parses Next or End.
 func (f *fields) transition(b *base) {
 	next, hasNext := f.str("Next")
@@ -315,145 +234,4 @@ func (f *fields) result(b *base) {
 	b.io.parameters = f.template("Parameters")
 	b.io.resultSelector = f.template("ResultSelector")
 	b.io.resultPath = f.resultPath("ResultPath")
-}
-
-// retryCatch parses Retry and Catch.
-func (f *fields) retryCatch(b *base) {
-	b.retries = true
-	f.each("Retry", func(g *fields, last bool) {
-		b.retry = append(b.retry, g.retrier(last))
-	})
-	f.each("Catch", func(g *fields, last bool) {
-		c := catcher{errorEquals: g.errorEquals(last), resultPath: g.resultPath("ResultPath"), assign: g.assign("Assign")}
-		g.str("Comment")
-		c.next.name, _ = g.requiredStr("Next")
-		g.done()
-		b.catch = append(b.catch, c)
-	})
-}
-
-func (f *fields) retrier(last bool) Retrier {
-	r := Retrier{ErrorEquals: f.errorEquals(last), Interval: time.Second, MaxAttempts: 3, BackoffRate: 2}
-	f.str("Comment")
-	if n, ok := f.integer("IntervalSeconds", 1, maxSeconds); ok {
-		r.Interval = time.Duration(n) * time.Second
-	}
-	if n, ok := f.integer("MaxAttempts", 0, maxSeconds); ok {
-		r.MaxAttempts = n
-	}
-	if rate, ok := f.float("BackoffRate"); ok {
-		if rate < 1 {
-			f.p.report(f.place("BackoffRate"), "must be >= 1, not %v", rate)
-		}
-		r.BackoffRate = rate
-	}
-	if n, ok := f.integer("MaxDelaySeconds", 1, 31622400); ok {
-		r.MaxDelay = time.Duration(n) * time.Second
-		if r.MaxDelay <= r.Interval {
-			f.p.report(f.place("MaxDelaySeconds"), "must be greater than IntervalSeconds (%d), not %d", int(r.Interval.Seconds()), n)
-		}
-	}
-	if jitter, ok := f.str("JitterStrategy"); ok {
-		switch jitter {
-		case "FULL":
-			r.FullJitter = true
-		case "NONE":
-		default:
-			f.p.report(f.place("JitterStrategy"), "must be \"FULL\" or \"NONE\", not %q", jitter)
-		}
-	}
-	f.done()
-	return r
-}
-
-// knownStatesErrors are the reserved error names.
-var knownStatesErrors = map[string]bool{
-	errAll: true, errTaskFailed: true, errTimeout: true, errHeartbeatTimeout: true, errRuntime: true,
-	errDataLimitExceeded: true, errParameterPath: true, errResultPathMatch: true, errIntrinsic: true,
-	errNoChoiceMatched: true, errBranchFailed: true, errExceedTolerated: true, "States.Permissions": true,
-	"States.ItemReaderFailed": true, "States.ResultWriterFailed": true, "States.QueryEvaluationError": true,
-	"States.Http.Socket": true,
-}
-
-func (f *fields) errorEquals(last bool) []string {
-	v, ok := f.array("ErrorEquals")
-	if !ok {
-		if !f.has("ErrorEquals") {
-			f.p.report(f.place("ErrorEquals"), "is missing")
-		}
-		return nil
-	}
-	if len(v) == 0 {
-		f.p.report(f.place("ErrorEquals"), "must not be empty")
-	}
-	var names []string
-	for i, e := range v {
-		at := fmt.Sprintf("%s[%d]", f.place("ErrorEquals"), i)
-		name, ok := e.(string)
-		switch {
-		case !ok:
-			f.p.report(at, "must be a string, not %s", typeName(e))
-		case name == "":
-			f.p.report(at, "must not be empty")
-		case name == errAll && len(v) > 1:
-			f.p.report(at, "States.ALL must stand alone")
-		case name == errAll && !last:
-			f.p.report(at, "States.ALL must be in the last entry")
-		case strings.HasPrefix(name, "States.") && !knownStatesErrors[name]:
-			f.p.report(at, "unknown error name %q: names that begin with \"States.\" are reserved", name)
-		}
-		names = append(names, name)
-	}
-	return names
-}
-
-// reservedVariable may not be assigned: JSONata's $states.
-const reservedVariable = "states"
-
-// assign parses Assign. A branch or an iteration may not assign a name that a
-// scope around it assigns ("Passing data between states with variables").
-func (f *fields) assign(key string) *template {
-	t := f.template(key)
-	if t == nil {
-		return nil
-	}
-	o, _ := f.obj.get(key)
-	inner := f.p.assigned[len(f.p.assigned)-1]
-	for _, m := range o.(*object).members {
-		name := strings.TrimSuffix(m.key, ".$")
-		at := f.place(key) + "." + m.key
-		switch {
-		case !isVariableName(name):
-			f.p.report(at, "%q is not a variable name", name)
-		case name == reservedVariable:
-			f.p.report(at, "the variable name %q is reserved", name)
-		}
-		inner[name] = at
-	}
-	for _, outer := range f.p.assigned[:len(f.p.assigned)-1] {
-		for _, name := range sortedKeys(outer) {
-			if at, ok := inner[name]; ok && strings.HasPrefix(at, f.place(key)) {
-				f.p.report(at, "the variable %q is assigned in the scope around this one (%s)", name, outer[name])
-			}
-		}
-	}
-	return t
-}
-
-func isVariableName(name string) bool {
-	for i := 0; i < len(name); i++ {
-		if !isNameStart(name[i]) && (i == 0 || name[i] < '0' || name[i] > '9') {
-			return false
-		}
-	}
-	return name != "" && len([]rune(name)) <= maxStateNameLength
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

@@ -107,32 +107,28 @@ func (x *Execution) executeMap(t *thread, s *mapState) {
 		x.handle(t, fail)
 		return
 	}
-	c := &children{total: len(items), results: make([]any, len(items)), threads: make([]*thread, len(items))}
+	c := newChildren(len(items), input)
+	c.items = items
 	if fail := x.mapLimits(t, s, c, input); fail != nil {
 		x.handle(t, fail)
 		return
 	}
 	x.record(t, "MapStateStarted", mapStarted).index = len(items)
 	t.children = c
-	c.begin = func(i int, after int64) *failure {
-		child := &thread{
-			parent: t, index: i, state: s.processor.start, input: items[i],
-			variables: &variables{outer: t.variables},
-			item:      mapItem(i, items[i]),
-		}
-		child.prevID = x.recordIteration(s, i, after, "MapIterationStarted").ID
-		c.threads[i] = child
-		if s.batcher == nil {
-			selected, fail := x.selectedItem(t, s, i, items[i], input)
-			if fail != nil {
-				return fail
-			}
-			child.input = selected
-		}
-		x.queue = append(x.queue, child)
-		return nil
-	}
 	x.startChildren(t)
+}
+
+func (x *Execution) beginIteration(t *thread, s *mapState, child *thread, c *children) *failure {
+	i := child.index
+	child.state, child.input = s.processor.start, c.items[i]
+	child.item = mapItem(i, c.items[i])
+	child.prevID = x.recordIteration(s, i, child.prevID, "MapIterationStarted").ID
+	if s.batcher != nil {
+		return nil // the items have been selected
+	}
+	var fail *failure
+	child.input, fail = x.selectedItem(t, s, i, c.items[i], c.input)
+	return fail
 }
 
 // mapItems gives the effective input and the items, in batches if they are to be.

@@ -33,20 +33,10 @@ func (x *Execution) executeParallel(t *thread, s *parallelState) {
 		return
 	}
 	x.record(t, "ParallelStateStarted", noDetail)
-	n := len(s.branches)
-	t.children = &children{
-		total: n, limit: n,
-		threads: make([]*thread, n), results: make([]any, n),
-	}
-	c := t.children
-	c.begin = func(i int, after int64) *failure {
-		child := &thread{
-			parent: t, index: i, state: s.branches[i].start, input: input, prevID: after,
-			variables: &variables{outer: t.variables},
-		}
-		c.threads[i] = child
-		x.queue = append(x.queue, child)
-		return nil
-	}
+	t.children = newChildren(len(s.branches), input)
 	x.startChildren(t)
+}
+
+func (s *parallelState) beginBranch(child *thread, c *children) {
+	child.state, child.input = s.branches[child.index].start, c.input
 }

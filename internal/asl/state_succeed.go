@@ -5,7 +5,8 @@ type succeedState struct{ base }
 
 func (p *parser) succeed(f *fields, b base) state {
 	s := &succeedState{b}
-	f.inputOutput(&s.base)
+	s.io.inputPath = f.pathField("InputPath")
+	s.io.outputPath = f.pathField("OutputPath")
 	return s
 }
 

@@ -24,8 +24,6 @@ type secondsField struct {
 
 func (s secondsField) fixed() time.Duration { return time.Duration(s.seconds) * time.Second }
 
-const integrationPrefix = "arn:aws:states:::"
-
 func (p *parser) task(f *fields, b base) state {
 	s := &taskState{base: b}
 	f.transition(&s.base)
@@ -41,6 +39,8 @@ func (p *parser) task(f *fields, b base) state {
 		s.resource = resource
 		if problem := s.parseResource(); problem != "" {
 			p.report(f.place("Resource"), "%s", problem)
+		} else if known, ok := integrations[resource]; ok {
+			known.check(f)
 		}
 	}
 	if f.has("Credentials") {
@@ -96,10 +96,7 @@ func (x *Execution) executeTask(t *thread, s *taskState) {
 		x.handle(t, fail)
 		return
 	}
-	run := &taskRun{region: x.region}
-	if run.timeout, fail = x.taskSeconds(t, s.timeout); fail == nil {
-		run.heartbeat, fail = x.taskSeconds(t, s.heartbeat)
-	}
+	run, fail := x.taskRun(t, s)
 	if fail != nil {
 		x.handle(t, fail)
 		return
@@ -115,19 +112,34 @@ func (x *Execution) executeTask(t *thread, s *taskState) {
 	x.queue = append(x.queue, t)
 }
 
+func (x *Execution) taskRun(t *thread, s *taskState) (*taskRun, *failure) {
+	run := &taskRun{region: x.region}
+	input, fail := x.selectedInput(t, &s.io)
+	if fail != nil {
+		return nil, fail
+	}
+	if run.timeout, fail = x.taskSeconds(t, s.timeout, input); fail != nil {
+		return nil, fail
+	}
+	run.heartbeat, fail = x.taskSeconds(t, s.heartbeat, input)
+	return run, fail
+}
+
 // scheduledTask is kept between a task's schedule and its start.
 type scheduledTask struct {
 	run        *taskRun
 	parameters any
 }
 
-func (x *Execution) taskSeconds(t *thread, f secondsField) (int64, *failure) {
+// taskSeconds evaluates a secondsField; input is what InputPath selected.
+func (x *Execution) taskSeconds(t *thread, f secondsField, input any) (int64, *failure) {
 	if f.path == nil {
 		return f.seconds, nil
 	}
-	v, err := x.evaluator(t, t.input).path(f.path)
-	if err != nil {
-		return 0, t.failure(errRuntime, "The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", f.path.text, f.field, encode(t.input))
+	v, err := x.evaluator(t, input).path(f.path)
+	if missing, ok := err.(*pathError); ok {
+		missing.field = f.field
+		return 0, t.failure(errRuntime, "%s", missing)
 	}
 	n, fail := t.secondsValue(f.field, f.path, v)
 	if fail == nil && n == 0 {

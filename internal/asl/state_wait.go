@@ -1,9 +1,6 @@
 package asl
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // waitState waits for a number of seconds or until a time.
 type waitState struct {
@@ -115,5 +112,5 @@ func scalarText(v any) string {
 	if s, ok := v.(string); ok {
 		return s
 	}
-	return fmt.Sprintf("%s", encode(v))
+	return string(encode(v))
 }

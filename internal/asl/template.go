@@ -82,14 +82,6 @@ func (e expression) eval(x *evaluator, field string) (any, error) {
 	return v, err
 }
 
-func (e expression) paths(visit func(*path)) {
-	if e.call != nil {
-		e.call.paths(visit)
-	} else {
-		visit(e.path)
-	}
-}
-
 // template is a compiled payload template (Parameters, ResultSelector, Assign,
 // ItemSelector): JSON in which a field "name.$" is replaced by "name" with the
 // value of its expression (States Language, "Payload Template").
@@ -139,19 +131,6 @@ func (m *templateMember) eval(x *evaluator) (any, error) {
 		return m.expr.eval(x, m.field)
 	}
 	return m.value.eval(x)
-}
-
-func (t *template) paths(visit func(*path)) {
-	for _, m := range t.members {
-		if m.expr != nil {
-			m.expr.paths(visit)
-		} else {
-			m.value.paths(visit)
-		}
-	}
-	for _, e := range t.elements {
-		e.paths(visit)
-	}
 }
 
 // compileTemplate compiles v and reports problems at their places below at.
@@ -220,32 +199,4 @@ func sortAsJavaHashMap(members []templateMember) {
 		return (h ^ h>>16) & (buckets - 1)
 	}
 	sort.SliceStable(members, func(i, j int) bool { return bucket(members[i].key) < bucket(members[j].key) })
-}
-
-// variables is one scope of variables: the execution's, or that of a branch or
-// iteration, which sees the outer ones and assigns its own.
-type variables struct {
-	outer  *variables
-	values *object
-}
-
-func (v *variables) get(name string) (any, bool) {
-	for ; v != nil; v = v.outer {
-		if v.values == nil {
-			continue
-		}
-		if value, ok := v.values.get(name); ok {
-			return value, true
-		}
-	}
-	return nil, false
-}
-
-func (v *variables) assign(assigned *object) {
-	if v.values == nil {
-		v.values = emptyObject
-	}
-	for _, m := range assigned.members {
-		v.values = v.values.with(m.key, m.value)
-	}
 }
