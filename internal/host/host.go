@@ -134,7 +134,7 @@ func (h *Host) Close() error {
 // done. Then it takes no more in, lets what is in flight finish, for 10 s at
 // the most, and closes the database. It closes the listener too.
 func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
-	resumed, err := h.executions.resume(ctx)
+	resumed, err := h.executions.resume(h.functions)
 	if err != nil {
 		return errors.Join(err, listener.Close(), h.db.Close())
 	}

@@ -1,0 +1,404 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tasks/functions/process"
+	"tasks/internal/api"
+	"tasks/internal/task"
+)
+
+// workerFunc is a worker.
+type workerFunc func(ctx context.Context, t task.Task) error
+
+func (f workerFunc) Work(ctx context.Context, t task.Task) error { return f(ctx, t) }
+
+// testHost is a host that serves, without a network, in a synctest bubble.
+type testHost struct {
+	*Host
+	t      *testing.T
+	stop   context.CancelFunc
+	served chan error
+}
+
+// serveTest serves the file at path.
+func serveTest(t *testing.T, path string, worker process.Worker) *testHost {
+	t.Helper()
+	h, err := New(Config{Database: path, Worker: worker, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	th := &testHost{Host: h, t: t, stop: stop, served: make(chan error, 1)}
+	go func() { th.served <- h.Serve(ctx, &idleListener{closed: make(chan struct{})}) }()
+	return th
+}
+
+// shutdown stops the host as a signal does.
+func (h *testHost) shutdown() {
+	h.t.Helper()
+	h.stop()
+	if err := <-h.served; err != nil {
+		h.t.Errorf("Serve: %v", err)
+	}
+}
+
+// kill stops the host as kill -9 does: from now on nothing reaches the file.
+func (h *testHost) kill() {
+	h.db.Close()
+	h.cancel()
+	h.stop()
+	<-h.served
+}
+
+func (h *testHost) do(method, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "http://localhost/local"+path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := httptest.NewRecorder()
+	h.front.ServeHTTP(w, r)
+	return w
+}
+
+func (h *testHost) submit(answer string) task.ID {
+	h.t.Helper()
+	body, _ := json.Marshal(map[string]string{"answer": answer})
+	w := h.do("POST", "/tasks", string(body))
+	var accepted api.Accepted
+	if err := json.Unmarshal(w.Body.Bytes(), &accepted); err != nil || w.Code != http.StatusAccepted {
+		h.t.Fatalf("submit: got %d %s", w.Code, w.Body)
+	}
+	return accepted.TaskID
+}
+
+func (h *testHost) get(id task.ID) task.Task {
+	h.t.Helper()
+	t, err := h.db.Get(context.Background(), id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return t
+}
+
+// want fails the test unless the task has the status and so many attempts.
+func (h *testHost) want(id task.ID, status task.Status, attempts int) task.Task {
+	h.t.Helper()
+	t := h.get(id)
+	if t.Status != status || len(t.Attempts) != attempts {
+		h.t.Fatalf("task %s: got %s with %d attempts, want %s with %d: %+v", id, t.Status, len(t.Attempts), status, attempts, t.Attempts)
+	}
+	return t
+}
+
+// idleListener accepts nothing.
+type idleListener struct {
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *idleListener) Accept() (net.Conn, error) {
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *idleListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *idleListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// pass lets time go by, and everything settle that happens in it.
+func pass(d time.Duration) {
+	timer := time.NewTimer(d)
+	<-timer.C
+	synctest.Wait()
+}
+
+func TestRetriesAfterTwoAndFourSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// The answer says how many attempts fail.
+		worker := workerFunc(func(_ context.Context, t task.Task) error {
+			var failures int
+			fmt.Sscan(t.Answer, &failures)
+			if len(t.Attempts) <= failures {
+				return fmt.Errorf("attempt %d failed", len(t.Attempts))
+			}
+			return nil
+		})
+		h := serveTest(t, filepath.Join(t.TempDir(), "tasks.db"), worker)
+		defer h.shutdown()
+		var ids []task.ID
+		for i := range 1000 {
+			ids = append(ids, h.submit(fmt.Sprint(i%4)))
+		}
+		pass(20 * time.Second)
+		for i, id := range ids {
+			failures := i % 4
+			wantStatus := task.Processed
+			if failures == 3 {
+				wantStatus = task.DLQ
+			}
+			got := h.want(id, wantStatus, min(failures+1, 3))
+			if got.Retries != min(failures, 2) {
+				t.Errorf("got %d retries after %d failures", got.Retries, failures)
+			}
+			for n, a := range got.Attempts {
+				if n == 0 {
+					continue
+				}
+				gap, least := a.StartedAt.Sub(got.Attempts[n-1].FinishedAt.Time), time.Duration(2*n)*time.Second
+				if gap < least || gap > least+500*time.Millisecond {
+					t.Errorf("retry %d started %v after the failure, want %v to %v", n, gap, least, least+500*time.Millisecond)
+				}
+			}
+			if wantStatus == task.DLQ && (got.ErrorType != string(task.WorkerError) || got.ErrorMessage != "attempt 3 failed") {
+				t.Errorf("got error %q, %q", got.ErrorType, got.ErrorMessage)
+			}
+		}
+	})
+}
+
+func TestAWaitingRetryKeepsItsDueTime(t *testing.T) {
+	t.Parallel()
+	failOnce := workerFunc(func(_ context.Context, t task.Task) error {
+		if len(t.Attempts) == 1 {
+			return errors.New("once")
+		}
+		return nil
+	})
+	for _, down := range []time.Duration{time.Second, time.Hour} {
+		t.Run(fmt.Sprintf("when the host is killed and down for %v", down), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "tasks.db")
+				h := serveTest(t, path, failOnce)
+				id := h.submit("x")
+				pass(500 * time.Millisecond)
+				failed := h.want(id, task.Failed, 1)
+				h.kill()
+				pass(down)
+				up := time.Now()
+				h = serveTest(t, path, failOnce)
+				defer h.shutdown()
+				pass(3 * time.Second)
+				got := h.want(id, task.Processed, 2)
+				want := failed.Attempts[0].FinishedAt.Add(2 * time.Second)
+				if want.Before(up) {
+					want = up // its time is long past: at once
+				}
+				if late := got.Attempts[1].StartedAt.Sub(want); late < 0 || late > 500*time.Millisecond {
+					t.Errorf("the retry started %v late", late)
+				}
+			})
+		})
+	}
+}
+
+func TestAnInterruptedAttemptRunsAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "tasks.db")
+		slow := workerFunc(func(ctx context.Context, _ task.Task) error {
+			select {
+			case <-time.After(10 * time.Second):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		h := serveTest(t, path, slow)
+		id := h.submit("x")
+		for range task.MaxInterruptions - 1 {
+			pass(time.Second)
+			h.want(id, task.Processing, len(h.get(id).Attempts))
+			h.kill()
+			h = serveTest(t, path, slow)
+		}
+		// The interruptions so far used up no retry, and cost no time.
+		pass(100 * time.Millisecond)
+		got := h.want(id, task.Processing, task.MaxInterruptions)
+		for i, a := range got.Attempts {
+			if a.Number != 1 || i < task.MaxInterruptions-1 && (!a.NotCounted || a.ErrorType != string(task.Interrupted)) {
+				t.Errorf("attempt %d: got %+v, want number 1, interrupted, not counted", i, a)
+			}
+		}
+		// The last one counts: the next attempt is the first retry, 2 s later.
+		h.kill()
+		h = serveTest(t, path, slow)
+		defer h.shutdown()
+		pass(time.Second)
+		got = h.want(id, task.Failed, task.MaxInterruptions)
+		if got.Attempts[task.MaxInterruptions-1].NotCounted {
+			t.Errorf("interruption %d does not count", task.MaxInterruptions)
+		}
+		pass(12 * time.Second)
+		got = h.want(id, task.Processed, task.MaxInterruptions+1)
+		if last := got.Attempts[task.MaxInterruptions]; last.Number != 2 || got.Retries != 1 {
+			t.Errorf("got attempt number %d and %d retries, want 2 and 1", last.Number, got.Retries)
+		}
+	})
+}
+
+func TestWorkersThatMisbehave(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		worker   workerFunc
+		within   time.Duration
+		attempts int
+		wantType task.Kind
+		wantText string
+	}{
+		{"a panic is retried", func(context.Context, task.Task) error { panic("boom") }, 10 * time.Second, 3, task.WorkerPanic, "panic: boom"},
+		{"a permanent error is not retried", func(context.Context, task.Task) error { return task.Permanent(errors.New("no such user")) }, time.Second, 1, task.PermanentError, "no such user"},
+		{"nor is one that is wrapped", func(context.Context, task.Task) error {
+			return fmt.Errorf("send: %w", task.Permanent(errors.New("no such user")))
+		}, time.Second, 1, task.PermanentError, "send: no such user"},
+		{"a wrapped error is retried", func(context.Context, task.Task) error { return fmt.Errorf("send: %w", io.ErrUnexpectedEOF) }, 10 * time.Second, 3, task.WorkerError, "send: unexpected EOF"},
+		{"one that ignores its deadline is left behind", func(context.Context, task.Task) error { select {} }, 200 * time.Second, 3, task.WorkerTimeout, "the worker had not returned when its time was up"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				end := make(chan struct{})
+				worker := tt.worker
+				if tt.wantType == task.WorkerTimeout {
+					worker = func(context.Context, task.Task) error { <-end; return nil } // a bubble must end
+				}
+				h := serveTest(t, filepath.Join(t.TempDir(), "tasks.db"), worker)
+				id := h.submit("x")
+				pass(tt.within)
+				got := h.want(id, task.DLQ, tt.attempts)
+				if got.ErrorType != string(tt.wantType) || got.ErrorMessage != tt.wantText {
+					t.Errorf("got error %q, %q, want %q, %q", got.ErrorType, got.ErrorMessage, tt.wantType, tt.wantText)
+				}
+				close(end)
+				h.shutdown()
+			})
+		})
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	t.Parallel()
+	work := func(d time.Duration) workerFunc {
+		return func(ctx context.Context, _ task.Task) error {
+			select {
+			case <-time.After(d):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	t.Run("lets finish what is in flight", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "tasks.db")
+			h := serveTest(t, path, work(8*time.Second))
+			id := h.submit("x")
+			pass(time.Second)
+			began := time.Now()
+			h.shutdown()
+			if took := time.Since(began); took != 7*time.Second {
+				t.Errorf("took %v, want the 7 s that the worker needed", took)
+			}
+			h = serveTest(t, path, work(0))
+			defer h.shutdown()
+			h.want(id, task.Processed, 1)
+		})
+	})
+	t.Run("cuts off what takes longer, to be run again", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "tasks.db")
+			h := serveTest(t, path, work(time.Minute))
+			id := h.submit("x")
+			pass(time.Second)
+			began := time.Now()
+			h.shutdown()
+			if took := time.Since(began); took != stopWithin {
+				t.Errorf("took %v, want %v", took, stopWithin)
+			}
+			h = serveTest(t, path, work(0))
+			defer h.shutdown()
+			pass(time.Second)
+			got := h.want(id, task.Processed, 2)
+			if !got.Attempts[0].NotCounted {
+				t.Errorf("the attempt that was cut off counts: %+v", got.Attempts[0])
+			}
+		})
+	})
+}
+
+func TestRedrive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		worker := workerFunc(func(_ context.Context, t task.Task) error {
+			if t.Run == 1 {
+				return task.Permanent(errors.New("not yet"))
+			}
+			return nil
+		})
+		h := serveTest(t, filepath.Join(t.TempDir(), "tasks.db"), worker)
+		defer h.shutdown()
+		id := h.submit("x")
+		pass(time.Second)
+		h.want(id, task.DLQ, 1)
+		if w := h.do("POST", "/tasks/"+string(id)+"/redrive", ""); w.Code != http.StatusAccepted {
+			t.Fatalf("redrive: got %d %s", w.Code, w.Body)
+		}
+		pass(time.Second)
+		got := h.want(id, task.Processed, 2)
+		if got.Run != 2 || got.ErrorMessage != "" {
+			t.Errorf("got run %d with error %q, want run 2 without one", got.Run, got.ErrorMessage)
+		}
+		if w := h.do("POST", "/tasks/"+string(id)+"/redrive", ""); w.Code != http.StatusConflict {
+			t.Errorf("second redrive: got %d, want 409", w.Code)
+		}
+	})
+}
+
+func TestHistoryIsTheEngines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := serveTest(t, filepath.Join(t.TempDir(), "tasks.db"), workerFunc(func(context.Context, task.Task) error { return errors.New("no") }))
+		defer h.shutdown()
+		id := h.submit("x")
+		pass(10 * time.Second)
+		w := h.do("GET", "/tasks/"+string(id)+"/history", "")
+		var history struct {
+			Source string
+			Events []struct{ Type string }
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &history); err != nil || w.Code != http.StatusOK {
+			t.Fatalf("got %d %s", w.Code, w.Body)
+		}
+		var types []string
+		for _, e := range history.Events {
+			types = append(types, e.Type)
+		}
+		want := "ExecutionStarted TaskStateEntered " + strings.Repeat("TaskScheduled TaskStarted TaskFailed ", 3) +
+			"TaskStateExited TaskStateEntered TaskScheduled TaskStarted TaskSucceeded TaskStateExited FailStateEntered ExecutionFailed"
+		if got := strings.Join(types, " "); got != want || history.Source != "execution" {
+			t.Errorf("got source %q and events\n%s\nwant\n%s", history.Source, got, want)
+		}
+	})
+}
