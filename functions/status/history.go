@@ -8,9 +8,9 @@ import (
 )
 
 // maxHistoryBytes bounds the events of an answer, so that it fits Lambda's
-// response of 6 MB with every quote in it escaped. A task that was throttled for
-// hours has thousands of events.
-const maxHistoryBytes = 4 << 20
+// response of 6 MB, in which each quote of them has a backslash. A task that was
+// throttled for hours has thousands of events.
+const maxHistoryBytes = 3_000_000
 
 // History is what happened to a task in its current run.
 type History struct {
