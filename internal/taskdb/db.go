@@ -94,7 +94,7 @@ func Open(path string) (_ *DB, err error) {
 	if db.writer, err = newWriter(path); err != nil {
 		return nil, err
 	}
-	if err := db.queue.load(); err != nil {
+	if err := errors.Join(db.queue.load(), db.dead.load()); err != nil {
 		return nil, err
 	}
 	return db, nil

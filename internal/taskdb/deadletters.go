@@ -23,6 +23,14 @@ func newDeadLetterQueue(db *DB) *DeadLetterQueue {
 	return q
 }
 
+// load makes visible what the last host had in flight when it stopped.
+func (q *DeadLetterQueue) load() error {
+	return q.db.writer.do(context.Background(), func(tx *tx) error {
+		now := time.Now().UnixMilli()
+		return tx.exec(`UPDATE dead_letters SET visible_at = ? WHERE visible_at > ?`, now, now)
+	})
+}
+
 // DeadLetterQueue returns the dead letter queue.
 func (db *DB) DeadLetterQueue() *DeadLetterQueue { return db.dead }
 

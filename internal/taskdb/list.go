@@ -98,10 +98,12 @@ func (db *DB) listIDs(ctx context.Context, q task.Query, before key) (ids []key,
 	return ids, next, rows.Err()
 }
 
+const selectDue = `SELECT ` + rowColumns + ` FROM tasks
+	WHERE ` + liveRows + ` AND status IN ('PENDING', 'PROCESSING', 'FAILED') AND next_check_at <= ? ORDER BY id LIMIT ?`
+
 // Due implements task.Store.
 func (db *DB) Due(ctx context.Context, now task.Time, limit int) ([]task.Task, error) {
-	rows, err := db.reader.QueryContext(ctx, `SELECT `+rowColumns+` FROM tasks
-		WHERE `+liveRows+` AND status IN ('PENDING', 'PROCESSING', 'FAILED') AND next_check_at <= ? ORDER BY id LIMIT ?`, now.Milli(), limit)
+	rows, err := db.reader.QueryContext(ctx, selectDue, now.Milli(), limit)
 	if err != nil {
 		return nil, unavailable("read", err)
 	}

@@ -50,9 +50,11 @@ func newQueue(db *DB) *Queue {
 // Queue returns the task queue.
 func (db *DB) Queue() *Queue { return db.queue }
 
+const selectQueued = `SELECT id, run, receives, updated_at, visible_at FROM tasks WHERE ` + liveRows + ` AND visible_at > 0 ORDER BY id`
+
 // load reads what is on the queue from the file.
 func (q *Queue) load() error {
-	rows, err := q.db.reader.Query(`SELECT id, run, receives, updated_at, visible_at FROM tasks WHERE ` + liveRows + ` AND visible_at > 0 ORDER BY id`)
+	rows, err := q.db.reader.Query(selectQueued)
 	if err != nil {
 		return unavailable("read", err)
 	}

@@ -1,0 +1,219 @@
+package taskdb
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tasks/internal/task"
+)
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	exec := func(t *testing.T, path, statement string) {
+		t.Helper()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ours := func(t *testing.T, path string) {
+		t.Helper()
+		db, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			id, err := task.NewID()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Create(t.Context(), task.New(id, strings.Repeat("x", 500), time.Now())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		make func(t *testing.T, path string)
+		want string
+	}{
+		{"a file that another host has open", func(t *testing.T, path string) {
+			db, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+		}, "in use by another host"},
+		{"a file of a newer schema", func(t *testing.T, path string) {
+			ours(t, path)
+			exec(t, path, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion+1))
+		}, "written by a newer version"},
+		{"a SQLite file of another program", func(t *testing.T, path string) {
+			exec(t, path, "CREATE TABLE contacts (name TEXT)")
+		}, "of another program"},
+		{"a file that is no database", func(t *testing.T, path string) {
+			if err := os.WriteFile(path, bytes.Repeat([]byte("not a database\n"), 1000), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "damaged or no SQLite database"},
+		{"a file with a page overwritten", func(t *testing.T, path string) {
+			ours(t, path)
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.WriteAt(bytes.Repeat([]byte{0xa5}, 4096), 10*4096); err != nil {
+				t.Fatal(err)
+			}
+		}, "damaged or no SQLite database"},
+		{"a file that was cut", func(t *testing.T, path string) {
+			ours(t, path)
+			if err := os.Truncate(path, 20*4096); err != nil {
+				t.Fatal(err)
+			}
+		}, "damaged or no SQLite database"},
+		{"a folder", func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "is a directory"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "tasks.db")
+			tt.make(t, path)
+			db, err := Open(path)
+			if err == nil {
+				db.Close()
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got error %q, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestFilesAreTheUsersAlone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "new")
+	db, err := Open(filepath.Join(dir, "tasks.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	id, _ := task.NewID()
+	create(t, db, id)
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 3 {
+		t.Errorf("got %d files, want the database, its log and its lock at least", len(files))
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got mode %v, %v, want 0600", f.Name(), info.Mode(), err)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder: got %v, %v, want 0700", info.Mode(), err)
+	}
+}
+
+// TestAFullFile limits the number of pages, which fails as a full disk does.
+func TestAFullFile(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	var pages int
+	err := db.writer.do(t.Context(), func(tx *tx) error {
+		return tx.conn.QueryRowContext(context.Background(), "PRAGMA max_page_count = 40").Scan(&pages)
+	})
+	if err != nil || pages != 40 {
+		t.Fatalf("limit the file: got %d pages, %v", pages, err)
+	}
+	var accepted []task.ID
+	refused := 0
+	for range 200 {
+		id, _ := task.NewID()
+		_, err := db.Create(t.Context(), task.New(id, strings.Repeat("x", 900), time.Now()))
+		switch {
+		case err == nil:
+			accepted = append(accepted, id)
+		case task.IsKind(err, task.Unavailable):
+			refused++
+			if _, err := db.Get(t.Context(), id); !task.IsKind(err, task.NotFound) {
+				t.Errorf("a task that was refused is there: %v", err)
+			}
+		default:
+			t.Fatalf("got %v, want an error of kind Unavailable", err)
+		}
+	}
+	if refused == 0 || len(accepted) == 0 {
+		t.Fatalf("%d accepted, %d refused, want some of each", len(accepted), refused)
+	}
+	if got := db.Queue().Len(); got != len(accepted) {
+		t.Errorf("%d messages on the queue, want one for each of the %d accepted tasks", got, len(accepted))
+	}
+	// There is room again: it goes on by itself, and nothing is lost.
+	if err := db.writer.do(t.Context(), func(tx *tx) error {
+		return tx.conn.QueryRowContext(context.Background(), "PRAGMA max_page_count = 100000").Scan(&pages)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	id, _ := task.NewID()
+	create(t, db, id)
+	for _, id := range append(accepted, id) {
+		if _, err := db.Get(t.Context(), id); err != nil {
+			t.Errorf("accepted task %s: %v", id, err)
+		}
+	}
+}
+
+func TestQueriesUseTheirIndexes(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	for _, tt := range []struct{ query, index string }{
+		{candidates(task.DLQ), "tasks_dead"},
+		{candidates(task.Failed), "tasks_live"},
+		{candidates(""), "sqlite_autoindex_tasks_1"},
+		{selectDue, "tasks_live"},
+		{selectRunning, "tasks_live"},
+		{selectQueued, "tasks_live"},
+		{selectRow, "sqlite_autoindex_tasks_1"},
+	} {
+		args := make([]any, strings.Count(tt.query, "?"))
+		rows, err := db.reader.Query("EXPLAIN QUERY PLAN "+tt.query, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, detail)
+		}
+		rows.Close()
+		if got := strings.Join(plan, "; "); !strings.Contains(got, tt.index) || strings.Contains(got, "TEMP B-TREE") {
+			t.Errorf("%s: got plan %q, want one with %s and without sorting", tt.query, got, tt.index)
+		}
+	}
+}
