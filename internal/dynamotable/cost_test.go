@@ -1,0 +1,212 @@
+package dynamotable_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"tasks/internal/awsconfig/awstest"
+	"tasks/internal/dynamotable"
+	"tasks/internal/task"
+)
+
+const retention = 30 * 24 * time.Hour
+
+// execution is as long as the executions' ARNs are.
+const execution = "arn:aws:states:eu-central-1:123456789012:execution:TaskStateMachine-AbCdEfGhIjKl:01939a3e-7c00-7000-8000-000000000001-1"
+
+// succeed takes a task through its usual life: submitted, claimed, finished.
+func succeed(t *testing.T, table *dynamotable.Table, answer string, retention time.Duration) task.Task {
+	t.Helper()
+	submitted := task.New(newID(t), answer, time.Now())
+	if _, err := table.Create(t.Context(), submitted); err != nil {
+		t.Fatal(err)
+	}
+	_, claimed, err := table.Claim(t.Context(), task.ClaimRequest{
+		Message: submitted.Message(), ExecutionID: execution, Token: "token", Now: task.At(time.Now()), Lease: time.Minute,
+	})
+	if err != nil || claimed.Answer != answer {
+		t.Fatalf("Claim: got an answer of %d bytes, %v, want %d", len(claimed.Answer), err, len(answer))
+	}
+	err = table.Finish(t.Context(), task.FinishRequest{ID: submitted.ID, Token: "token", Now: task.At(time.Now()), Retention: retention})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return submitted
+}
+
+func TestCostOfASuccess(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name   string
+		answer string
+		want   map[string]int
+	}{
+		{"three writes and no read", strings.Repeat("x", 200), map[string]int{"PutItem": 1, "UpdateItem": 2}},
+		{"a large answer written once and read once", strings.Repeat("x", task.MaxAnswerBytes), map[string]int{"PutItem": 2, "UpdateItem": 2, "GetItem": 1}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			transport := &awstest.Transport{}
+			table, client, name := open(t, transport)
+			submitted := succeed(t, table, row.answer, retention)
+			got := map[string]int{}
+			for _, operation := range []string{"PutItem", "UpdateItem", "GetItem", "Query", "BatchGetItem", "TransactWriteItems"} {
+				if n := transport.Count(operation); n > 0 {
+					got[operation] = n
+				}
+			}
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("requests differ (-want +got):\n%s", diff)
+			}
+			// A write costs one unit for each begun KiB of the item.
+			if size := sizeOf(getItem(t, client, name, string(submitted.ID))); size > 1024 {
+				t.Errorf("the record has %d bytes, want at most 1,024", size)
+			}
+		})
+	}
+}
+
+func TestLargeAnswerOutlivesItsRecord(t *testing.T) {
+	t.Parallel()
+	transport := &awstest.Transport{}
+	table, client, name := open(t, transport)
+	for _, days := range []int{1, 30, 79, 81, 365, 3650} {
+		submitted := succeed(t, table, strings.Repeat("x", dynamotable.MaxInlineAnswer+1), time.Duration(days)*24*time.Hour)
+		record := getItem(t, client, name, string(submitted.ID))["expiresAt"].(*types.AttributeValueMemberN).Value
+		answer := getItem(t, client, name, "answer#"+string(submitted.ID))["expiresAt"].(*types.AttributeValueMemberN).Value
+		if len(record) != len(answer) || answer <= record {
+			t.Errorf("kept for %d days: the record expires at %s and its answer at %s", days, record, answer)
+		}
+	}
+}
+
+func TestQuarantineKeepsLongMessagesWhole(t *testing.T) {
+	t.Parallel()
+	table, client, name := open(t, nil)
+	body := strings.Repeat("é", 1<<19) // the 1 MiB of SQS
+	now := task.At(time.Now())
+	err := table.Quarantine(t.Context(), task.Quarantined{MessageID: "m", Body: body, ReceivedAt: now, ExpiresAt: now.Plus(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for part := 1; ; part++ {
+		it := getItem(t, client, name, fmt.Sprintf("quarantine#m#%d", part))
+		if it == nil {
+			break
+		}
+		got.WriteString(it["body"].(*types.AttributeValueMemberS).Value)
+	}
+	if got.String() != body {
+		t.Errorf("got %d bytes back, want %d", got.Len(), len(body))
+	}
+}
+
+func TestDueReachesAllOfABacklog(t *testing.T) {
+	t.Parallel()
+	table, _, _ := open(t, nil)
+	const backlog = 3 * dynamotable.PerShard
+	now := time.Now()
+	var last task.Task
+	for n := 0; n < backlog; {
+		at := now.Add(time.Duration(n-backlog) * time.Hour)
+		id := idAt(t, at)
+		if dynamotable.ShardOf(id) != 0 {
+			continue
+		}
+		n++
+		last = task.New(id, "an answer", at)
+		if n < backlog {
+			last.Defer(1, task.At(now))
+		}
+		if _, err := table.Create(t.Context(), last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 200 { // each finds it by chance, one time in three or so
+		due, err := table.Due(t.Context(), task.At(now), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(due) == 1 && due[0].ID == last.ID {
+			return
+		}
+		if len(due) > 0 {
+			t.Fatalf("got %+v, want %s alone", due, last.ID)
+		}
+	}
+	t.Error("the only task that is due is never found")
+}
+
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	transport := &awstest.Transport{Choose: func(string, int) awstest.Fault { return awstest.Throttled }}
+	table, _, _ := open(t, transport)
+	id, now := newID(t), task.At(time.Now())
+	m := task.Message{TaskID: id, Run: 1}
+	ctx := t.Context()
+	errs := map[string]error{}
+	_, errs["Create"] = table.Create(ctx, task.New(id, "an answer", now.Time))
+	_, errs["Get"] = table.Get(ctx, id)
+	_, errs["List"] = table.List(ctx, task.Query{Limit: 1})
+	_, _, errs["Claim"] = table.Claim(ctx, task.ClaimRequest{Message: m, Token: "token", Now: now})
+	errs["Finish"] = table.Finish(ctx, task.FinishRequest{ID: id, Token: "token", Now: now})
+	_, _, errs["DeadLetter"] = table.DeadLetter(ctx, task.MarkRequest{DeadLetter: task.DeadLetter{Message: m}, Now: now})
+	_, _, errs["Redrive"] = table.Redrive(ctx, id, now)
+	_, _, errs["Restart"] = table.Restart(ctx, m, now)
+	_, errs["Due"] = table.Due(ctx, now, 1)
+	errs["Defer"] = table.Defer(ctx, m, now)
+	errs["Quarantine"] = table.Quarantine(ctx, task.Quarantined{MessageID: "m", Body: "x", ReceivedAt: now, ExpiresAt: now})
+	for operation, err := range errs {
+		if !task.IsKind(err, task.Unavailable) {
+			t.Errorf("%s: got %v, want kind %s", operation, err, task.Unavailable)
+		}
+	}
+}
+
+func getItem(t *testing.T, client *dynamodb.Client, table, pk string) map[string]types.AttributeValue {
+	t.Helper()
+	out, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: &table, ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: pk}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Item
+}
+
+// sizeOf returns the size of an item by the rules of "DynamoDB item sizes and
+// formats", rounding up.
+func sizeOf(it map[string]types.AttributeValue) int {
+	size := 0
+	for name, value := range it {
+		size += len(name) + sizeOfValue(value)
+	}
+	return size
+}
+
+func sizeOfValue(v types.AttributeValue) int {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return len(v.Value)
+	case *types.AttributeValueMemberN:
+		return len(v.Value)/2 + 2
+	case *types.AttributeValueMemberL:
+		size := 3
+		for _, e := range v.Value {
+			size += 1 + sizeOfValue(e)
+		}
+		return size
+	case *types.AttributeValueMemberM:
+		return 3 + len(v.Value) + sizeOf(v.Value)
+	}
+	return 1
+}

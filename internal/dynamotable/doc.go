@@ -1,0 +1,24 @@
+// Package dynamotable keeps task records in one DynamoDB table.
+//
+// The table's partition key is pk (a string), and its time to live expiresAt:
+//
+//	a task's record     pk = the task id
+//	its large answer    pk = "answer#" + the task id
+//	a quarantined part  pk = "quarantine#" + the message id + "#" + its number
+//
+// A record has all of a task's fields. An answer of more than maxInlineAnswer
+// bytes is an item of its own, because a write costs by the size of the whole
+// item: it is written once, before the record, and read with it.
+//
+// The index byClass (keys only) has the partition key class, which is "open",
+// "done" or "dead" and one of 16 shards of the id, and the sort key pk. An entry
+// moves when a task is done or dead, and when it is redriven; ids sort by time,
+// so that a listing is a merge of the shards.
+//
+// Each write of a record sets rev, a random text, and holds only for the rev
+// that was read. The writes of a task's usual way (first claim, first finish)
+// read nothing: they guess the record, and hold only if the guess is right. A
+// write that fails brings back the record as it is, and the next one is made
+// from that. If its rev is the writer's own, the write had succeeded before: the
+// answer was lost, and the request was sent again.
+package dynamotable

@@ -1,0 +1,142 @@
+package dynamotable
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+
+	"tasks/internal/task"
+)
+
+// Claim implements task.Store.
+func (t *Table) Claim(ctx context.Context, r task.ClaimRequest) (task.ClaimOutcome, task.Task, error) {
+	outcome := task.ClaimRun
+	after, err := t.update(ctx, r.TaskID, firstClaim(r), func(current *task.Task) error {
+		outcome = current.Claim(r)
+		return nil
+	})
+	if err != nil {
+		return 0, task.Task{}, err
+	}
+	if outcome != task.ClaimRun {
+		return outcome, after.task(), nil
+	}
+	whole, err := t.whole(ctx, after)
+	return outcome, whole, err
+}
+
+// firstClaim guesses that the task is PENDING and was never claimed.
+func firstClaim(r task.ClaimRequest) *guess {
+	claimed := task.Task{ID: r.TaskID, Run: r.Run, Status: task.Pending}
+	claimed.Claim(r)
+	after := newRecord(claimed)
+	return &guess{
+		condition: expression.And(
+			expression.Name("status").Equal(expression.Value(task.Pending)),
+			expression.Name("run").Equal(expression.Value(r.Run)),
+			expression.AttributeNotExists(expression.Name("attempts")),
+		),
+		change: expression.
+			Set(expression.Name("status"), expression.Value(after.Status)).
+			Set(expression.Name("executionId"), expression.Value(after.ExecutionID)).
+			Set(expression.Name("owner"), expression.Value(after.Owner)).
+			Set(expression.Name("leaseUntil"), expression.Value(after.LeaseUntil)).
+			Set(expression.Name("updatedAt"), expression.Value(after.UpdatedAt)).
+			Set(expression.Name("attempts"), expression.Value(after.Attempts)),
+	}
+}
+
+// Finish implements task.Store.
+func (t *Table) Finish(ctx context.Context, r task.FinishRequest) error {
+	_, err := t.update(ctx, r.ID, firstFinish(r), func(current *task.Task) error {
+		_, err := current.Finish(r)
+		return err
+	})
+	return err
+}
+
+// firstFinish guesses that the task's only attempt runs and is the caller's. It
+// leaves a large answer that doesn't live long enough to the next try.
+func firstFinish(r task.FinishRequest) *guess {
+	if r.Token == "" {
+		return nil
+	}
+	finished := task.Task{ID: r.ID, Status: task.Processing, Owner: r.Token, Attempts: []task.Attempt{{}}}
+	if _, err := finished.Finish(r); err != nil {
+		return nil
+	}
+	after := newRecord(finished)
+	change := expression.
+		Set(expression.Name("class"), expression.Value(after.Class)).
+		Set(expression.Name("status"), expression.Value(after.Status)).
+		Set(expression.Name("updatedAt"), expression.Value(after.UpdatedAt)).
+		Set(expression.Name("attempts[0].finishedAt"), expression.Value(after.Attempts[0].FinishedAt)).
+		Remove(expression.Name("leaseUntil"))
+	condition := expression.And(
+		expression.Name("owner").Equal(expression.Value(r.Token)),
+		expression.Name("status").Equal(expression.Value(task.Processing)),
+		expression.Name("attempts").Size().Equal(expression.Value(1)),
+	)
+	if r.Err != nil {
+		change = change.
+			Set(expression.Name("errorType"), expression.Value(after.ErrorType)).
+			Set(expression.Name("errorMessage"), expression.Value(after.ErrorMessage)).
+			Set(expression.Name("attempts[0].errorType"), expression.Value(after.ErrorType)).
+			Set(expression.Name("attempts[0].errorMessage"), expression.Value(after.ErrorMessage))
+		return &guess{condition, change}
+	}
+	change = change.Set(expression.Name("expiresAt"), expression.Value(after.ExpiresAt))
+	condition = condition.And(expression.Or(
+		expression.AttributeNotExists(expression.Name("answerExpiresAt")),
+		expression.Name("answerExpiresAt").GreaterThanEqual(expression.Value(after.answerNeededUntil())),
+	))
+	return &guess{condition, change}
+}
+
+// DeadLetter implements task.Store.
+func (t *Table) DeadLetter(ctx context.Context, r task.MarkRequest) (task.MarkOutcome, task.Task, error) {
+	var outcome task.MarkOutcome
+	after, err := t.update(ctx, r.TaskID, nil, func(current *task.Task) error {
+		outcome = current.DeadLetter(r)
+		return nil
+	})
+	if task.IsKind(err, task.NotFound) {
+		return task.Stale, task.Task{}, nil
+	}
+	if err != nil {
+		return "", task.Task{}, err
+	}
+	return outcome, withoutAnswer(after), nil
+}
+
+// Redrive implements task.Store.
+func (t *Table) Redrive(ctx context.Context, id task.ID, now task.Time) (task.Task, bool, error) {
+	return t.newRun(ctx, id, func(current *task.Task) error { return current.Redrive(now) })
+}
+
+// Restart implements task.Store.
+func (t *Table) Restart(ctx context.Context, m task.Message, now task.Time) (task.Task, bool, error) {
+	return t.newRun(ctx, m.TaskID, func(current *task.Task) error { return current.Restart(m.Run, now) })
+}
+
+func (t *Table) newRun(ctx context.Context, id task.ID, apply func(*task.Task) error) (after task.Task, queued bool, err error) {
+	r, err := t.update(ctx, id, nil, apply)
+	if err != nil {
+		return task.Task{}, false, err
+	}
+	return withoutAnswer(r), false, nil
+}
+
+// Defer implements task.Store.
+func (t *Table) Defer(ctx context.Context, m task.Message, now task.Time) error {
+	_, err := t.update(ctx, m.TaskID, nil, func(current *task.Task) error {
+		current.Defer(m.Run, now)
+		return nil
+	})
+	return err
+}
+
+func withoutAnswer(r record) task.Task {
+	r.Answer = ""
+	return r.task()
+}
