@@ -17,7 +17,8 @@ type Store interface {
 	Create(ctx context.Context, t Task) (queued bool, err error)
 	// Get returns a record, read consistently.
 	Get(ctx context.Context, id ID) (Task, error)
-	// List returns a page of tasks, newest first, without their attempts.
+	// List returns a page of tasks, newest first. Of each it fills ID, Answer,
+	// Status, Run, Retries, CreatedAt, UpdatedAt, ErrorType and ErrorMessage.
 	List(ctx context.Context, q Query) (Page, error)
 	// Claim applies Task.Claim. It returns the record after it, whole if the
 	// outcome is ClaimRun and at least with its error otherwise.

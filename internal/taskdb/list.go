@@ -15,16 +15,21 @@ const maxExamined = 1000
 // newest is after every id.
 var newest = key{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// candidates returns the query for the ids, newest first, among which the tasks
-// of a status are.
+// candidates returns the query for the tasks, newest first, among which those of
+// a status are.
 func candidates(status task.Status) string {
+	// Only the tasks that match have their answers read.
+	const columns = `SELECT id, status, run, retries, created_at, updated_at, error_type, error_message,
+		CASE WHEN ?1 IN ('', status) THEN coalesce(answer, (SELECT body FROM answers WHERE answers.id = tasks.id)) ELSE '' END
+		FROM tasks WHERE `
+	const page = `id < ?2 ORDER BY id DESC LIMIT ?3`
 	switch {
 	case status == task.DLQ:
-		return `SELECT id, status FROM tasks WHERE status = 'DLQ' AND id < ? ORDER BY id DESC LIMIT ?`
+		return columns + `status = 'DLQ' AND ` + page
 	case status.Open():
-		return `SELECT id, status FROM tasks WHERE ` + liveRows + ` AND id < ? ORDER BY id DESC LIMIT ?`
+		return columns + liveRows + ` AND ` + page
 	default:
-		return `SELECT id, status FROM tasks WHERE id < ? ORDER BY id DESC LIMIT ?`
+		return columns + page
 	}
 }
 
@@ -37,65 +42,52 @@ func (db *DB) List(ctx context.Context, q task.Query) (page task.Page, err error
 			return page, err
 		}
 	}
-	ids, next, err := db.listIDs(ctx, q, before)
-	if err != nil {
-		return page, unavailable("read", err)
-	}
-	bytes := 0
-	for i, k := range ids {
-		t, err := db.Get(ctx, task.ID(uuid.UUID(k).String()))
-		if task.IsKind(err, task.NotFound) {
-			continue // removed since
-		}
-		if err != nil {
-			return page, err
-		}
-		if bytes += len(t.Answer); bytes > task.MaxPageBytes && i > 0 {
-			next = ids[i-1]
-			break
-		}
-		t.Attempts = nil
-		page.Tasks = append(page.Tasks, t)
-	}
-	if next != (key{}) {
-		page.Next = task.ID(uuid.UUID(next).String())
-	}
-	return page, nil
-}
-
-// listIDs returns the ids of a page and, if there may be more, the id after
-// which to go on.
-func (db *DB) listIDs(ctx context.Context, q task.Query, before key) (ids []key, next key, err error) {
 	examine := q.Limit + 1
 	if q.Status != "" {
 		examine = max(maxExamined, examine)
 	}
-	rows, err := db.reader.QueryContext(ctx, candidates(q.Status), before[:], examine)
+	rows, err := db.reader.QueryContext(ctx, candidates(q.Status), string(q.Status), before[:], examine)
 	if err != nil {
-		return nil, next, err
+		return page, unavailable("read", err)
 	}
 	defer rows.Close()
-	var last key
-	examined := 0
+	bytes, examined := 0, 0
+	var last task.ID // examined, and on the page if it matches
 	for rows.Next() {
-		var id sql.RawBytes
-		var status task.Status
-		if err := rows.Scan(&id, &status); err != nil {
-			return nil, next, err
+		t, err := scanListed(rows)
+		if err != nil {
+			return page, unavailable("read", err)
 		}
-		if q.Status == "" || q.Status == status {
-			if len(ids) == q.Limit {
-				return ids, last, nil
-			}
-			ids = append(ids, key(id))
-		}
-		last = key(id)
 		examined++
+		if q.Status == "" || t.Status == q.Status {
+			if len(page.Tasks) == q.Limit {
+				page.Next = last
+				return page, nil
+			}
+			if bytes += len(t.Answer); bytes > task.MaxPageBytes && len(page.Tasks) > 0 {
+				page.Next = last
+				return page, nil
+			}
+			page.Tasks = append(page.Tasks, t)
+		}
+		last = t.ID
 	}
 	if examined == examine {
-		next = last
+		page.Next = last
 	}
-	return ids, next, rows.Err()
+	return page, unavailable("read", rows.Err())
+}
+
+func scanListed(rows *sql.Rows) (t task.Task, err error) {
+	var id []byte
+	var created, updated int64
+	err = rows.Scan(&id, &t.Status, &t.Run, &t.Retries, &created, &updated, &t.ErrorType, &t.ErrorMessage, &t.Answer)
+	if err != nil {
+		return t, err
+	}
+	t.ID = task.ID(uuid.UUID(id).String())
+	t.CreatedAt, t.UpdatedAt = task.AtMilli(created), task.AtMilli(updated)
+	return t, nil
 }
 
 const selectDue = `SELECT ` + rowColumns + ` FROM tasks
