@@ -32,7 +32,7 @@ func (h *Handler) attempt(ctx context.Context, t task.Task) *task.Error {
 			failure = task.Errorf(task.WorkerTimeout, "the worker had not returned when its time was up")
 		}
 	}
-	if failure != nil && shutDown(ctx) {
+	if failure != nil && shutDown(ctx) { // a success is one all the same
 		return task.Errorf(task.Interrupted, "the host shut down while the worker of task %s ran", t.ID)
 	}
 	return failure

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// maxTasks bounds the tasks of one invocation; the next one goes on.
+	// maxTasks is after how many tasks no further round begins; the next
+	// invocation goes on.
 	maxTasks = 1000
 	// roundTasks is how many due tasks are read at a time.
 	roundTasks = 100
@@ -43,8 +44,8 @@ type Handler struct {
 	Log             *slog.Logger
 }
 
-// Handle looks after the tasks that are due until none is left, maxTasks were
-// looked at, or its time is up. An error on one task is logged, and the task
+// Handle looks after the tasks that are due until none is left, maxTasks have
+// been looked at, or its time is up. An error on one task is logged, and the task
 // stays due; the error returned is Due's.
 func (h *Handler) Handle(ctx context.Context, _ Input) (Output, error) {
 	out, err := h.reconcile(ctx)
@@ -74,7 +75,7 @@ func (h *Handler) reconcile(ctx context.Context) (Output, error) {
 		}
 		var round []task.Task
 		for _, t := range due {
-			if !looked[t.ID] && len(looked) < maxTasks {
+			if !looked[t.ID] {
 				looked[t.ID] = true
 				round = append(round, t)
 			}

@@ -330,8 +330,22 @@ func TestHandleTwiceAtOnce(t *testing.T) {
 		other <- out
 	}()
 	out, err := b.h.Handle(t.Context(), Input{})
-	if acted := out.Acted + (<-other).Acted; err != nil || acted != n || len(b.queue.Messages()) != n {
+	second := <-other
+	if acted := out.Acted + second.Acted; err != nil || acted != n || len(b.queue.Messages()) != n {
 		t.Errorf("got %d restarts, %d messages, %v, want %d of each", acted, len(b.queue.Messages()), err, n)
+	}
+	if out.Failed+second.Failed != 0 {
+		t.Errorf("got %d and %d failures, want none", out.Failed, second.Failed)
+	}
+}
+
+func TestHandleLeavesATaskThatHasGoneOn(t *testing.T) {
+	t.Parallel()
+	b := newBench()
+	b.end(b.put(1, task.Pending), task.ExecutionOutcome{Status: task.ExecutionAborted})
+	b.store.FailBefore("Restart", task.Errorf(task.Conflict, "another was faster"))
+	if diff := cmp.Diff(Output{Looked: 1}, b.reconcile(t)); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
 	}
 }
 

@@ -60,6 +60,14 @@ func TestFail(t *testing.T) {
 	}
 }
 
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	resp := JSON(202, map[string]string{"answer": "a < b & c"})
+	if resp.StatusCode != 202 || resp.Body != `{"answer":"a < b & c"}` || resp.Headers["Content-Type"] != "application/json" {
+		t.Errorf("got %+v", resp)
+	}
+}
+
 // TestTheLargestPageFits fills a page with what takes the most room in JSON,
 // within JSON.
 func TestTheLargestPageFits(t *testing.T) {

@@ -41,11 +41,7 @@ func NoRoute(req Request) *Problem {
 // pathOf returns the path that routes are matched with. RawPath begins with the
 // stage, unless that is the default one.
 func pathOf(req Request) string {
-	path, ok := strings.CutPrefix(req.RawPath, "/"+req.RequestContext.Stage)
-	if !ok || path != "" && path[0] != '/' {
-		return req.RawPath
-	}
-	return path
+	return strings.TrimPrefix(req.RawPath, "/"+req.RequestContext.Stage)
 }
 
 // matches tells whether path has the segments of pattern, in which {name}
