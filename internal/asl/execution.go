@@ -92,8 +92,8 @@ func (x *Execution) Step(e Event) ([]Command, []HistoryEvent, error) {
 		return nil, nil, nil
 	}
 	if e.Kind == Abort {
-		x.now = e.Time
-		x.stop(Aborted, "ExecutionAborted", e.Error, e.Cause)
+		x.now = clock(e)
+		x.stop(Aborted, "ExecutionAborted", validText(e.Error), validText(e.Cause))
 		return x.produced()
 	}
 	w := x.waits.find(e.Ref)
@@ -104,7 +104,7 @@ func (x *Execution) Step(e Event) ([]Command, []HistoryEvent, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	x.now = e.Time
+	x.now = clock(e)
 	thread := w.thread
 	x.waits.remove(e.Ref)
 	switch {
@@ -129,9 +129,6 @@ func checkAnswer(w *wait, e Event) (any, error) {
 	case InvokeTask:
 		switch e.Kind {
 		case TaskSucceeded:
-			if len(e.Output) > maxDataSize {
-				return nil, nil // never looked at
-			}
 			if len(e.Output) == 0 {
 				return nil, nil
 			}
@@ -162,29 +159,26 @@ func (x *Execution) begin(e Event) ([]Command, []HistoryEvent, error) {
 	}
 	x.start, x.input = *e.Start, input
 	x.start.Input = nil
-	x.startTime, x.now = e.Time, e.Time
+	x.now = clock(e)
+	x.startTime = x.now
 	if arn := strings.SplitN(x.start.ExecutionID, ":", 5); len(arn) == 5 {
 		x.region = arn[3]
 	}
 	x.status = Running
 	x.history = make([]HistoryEvent, 0, 8)
 	h := x.record(nil, "ExecutionStarted", executionStarted)
-	h.data, h.role = rawText(raw), x.start.RoleArn
+	h.data, h.role = input, x.start.RoleArn
 	if x.machine.timeout > 0 {
 		x.setTimer(nil, x.now.Add(x.machine.timeout))
 	}
-	x.root = &thread{state: x.machine.root.start, input: rawInput{input, raw}, variables: &variables{}}
+	x.root = &thread{state: x.machine.root.start, input: input, variables: &variables{}}
 	x.queue = append(x.queue, x.root)
 	x.drain()
 	return x.produced()
 }
 
-// rawInput is a value with the text that it was read from: the first state's
-// input is recorded as it was given.
-type rawInput struct {
-	value any
-	text  []byte
-}
+// clock gives the event's time as it is after a journal has kept it as text.
+func clock(e Event) time.Time { return e.Time.UTC().Round(0) }
 
 func (x *Execution) produced() ([]Command, []HistoryEvent, error) {
 	commands, history := x.commands, x.history

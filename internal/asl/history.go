@@ -8,7 +8,7 @@ import (
 
 // HistoryEvent is one entry of an execution's history. It marshals to the JSON
 // of the HistoryEvent that GetExecutionHistory returns; the text of inputs and
-// outputs is made only then.
+// outputs, compact JSON, is made only then.
 type HistoryEvent struct {
 	ID         int64
 	PreviousID int64
@@ -18,7 +18,7 @@ type HistoryEvent struct {
 	detail detail
 	name   string  // of the state, or of the Map state of an iteration
 	index  int     // of an iteration; of a Map state, how many
-	data   any     // input, output or parameters; rawText if it is kept as given
+	data   any     // input, output or parameters
 	vars   *object // variables assigned
 	task   *taskState
 	run    *taskRun
@@ -26,9 +26,6 @@ type HistoryEvent struct {
 	error  string
 	cause  string
 }
-
-// rawText is JSON as somebody wrote it.
-type rawText []byte
 
 // taskRun is what a task was scheduled with.
 type taskRun struct {
@@ -92,7 +89,7 @@ func (e *HistoryEvent) details() *object {
 	var m []member
 	add := func(key string, v any) { m = append(m, member{key, v}) }
 	text := func(key string) {
-		add(key, e.dataText())
+		add(key, string(encode(e.data)))
 		add(key+"Details", newObject(member{"truncated", false}))
 	}
 	switch e.detail {
@@ -126,7 +123,7 @@ func (e *HistoryEvent) details() *object {
 		add("resourceType", e.task.resourceType)
 		add("resource", e.task.action)
 		add("region", e.run.region)
-		add("parameters", e.dataText())
+		add("parameters", string(encode(e.data)))
 		m = e.run.appendTimeouts(m)
 	case taskStarted:
 		m = e.appendResource(m)
@@ -141,13 +138,6 @@ func (e *HistoryEvent) details() *object {
 		m = e.run.appendTimeouts(m)
 	}
 	return newObject(m...)
-}
-
-func (e *HistoryEvent) dataText() string {
-	if raw, ok := e.data.(rawText); ok {
-		return string(raw)
-	}
-	return string(encode(e.data))
 }
 
 func (e *HistoryEvent) appendResource(m []member) []member {

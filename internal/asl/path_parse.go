@@ -157,7 +157,7 @@ func (s *pathScanner) bracket() (step, error) {
 		st, err = s.quotedNames()
 	case c == '-' || c == ':' || c >= '0' && c <= '9':
 		st, err = s.indexes()
-	default:
+	case c != 0:
 		err = fmt.Errorf("unexpected %q at position %d", s.text[s.pos:], s.pos)
 	}
 	if err != nil {

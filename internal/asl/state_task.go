@@ -177,15 +177,11 @@ func (x *Execution) recordTask(t *thread, s *taskState, suffix string, service, 
 func (x *Execution) taskAnswered(t *thread, e Event, result any) {
 	s := t.state.(*taskState)
 	x.queue = append(x.queue, t)
-	f := &failure{name: e.Error, cause: e.Cause, fromTask: true}
+	f := &failure{name: validText(e.Error), cause: validText(e.Cause), fromTask: true}
 	switch e.Kind {
 	case TaskSucceeded:
-		if len(e.Output) <= maxDataSize {
-			h := x.recordTask(t, s, "Succeeded", taskSucceeded, lambdaSucceeded)
-			h.data = rawText(e.Output)
-			if len(e.Output) == 0 {
-				h.data = nil
-			}
+		if encodedSize(result, maxDataSize) <= maxDataSize {
+			x.recordTask(t, s, "Succeeded", taskSucceeded, lambdaSucceeded).data = result
 			x.complete(t, result)
 			return
 		}

@@ -42,7 +42,7 @@ func (x *Execution) drain() {
 		t := x.queue[0]
 		x.queue = x.queue[1:]
 		for x.advance(t) && x.status == Running {
-			if x.lastID >= maxHistoryEvents {
+			if x.lastID >= maxHistoryEvents-2 { // room for one more and the end
 				x.failed(&failure{name: errRuntime, cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", maxHistoryEvents)}, t.prevID)
 			}
 		}
@@ -67,9 +67,6 @@ func (x *Execution) enter(t *thread) {
 	b := t.state.common()
 	h := x.record(t, b.types.entered, stateEntered)
 	h.name, h.data = b.name, t.input
-	if raw, ok := t.input.(rawInput); ok {
-		h.data, t.input = rawText(raw.text), raw.value
-	}
 	t.enteredID, t.enteredAt = h.ID, x.now
 	t.attempts, t.retryCount = nil, 0
 	t.phase = phaseExecute

@@ -1,0 +1,136 @@
+package asl
+
+import (
+	"testing"
+)
+
+const library = `{"books": [
+	{"title": "A", "price": 8.95, "tags": ["x", "y"], "in stock": true},
+	{"title": "B", "price": 22, "isbn": "1"},
+	{"title": "C", "price": 8, "isbn": null}],
+	"a-b": 1, "a.b": 2, "ünï": 3, "limit": 10, "o": {"x": {"title": "D"}}}`
+
+func TestPathsSelect(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		`$.limit`:                             `10`,
+		`$['limit']`:                          `10`,
+		`$["limit"]`:                          `10`,
+		`$.a-b`:                               `1`,
+		`$['a.b']`:                            `2`,
+		`$.a\.b`:                              `2`,
+		`$.ünï`:                               `3`,
+		`$.books[0].title`:                    `"A"`,
+		`$.books[-1].title`:                   `"C"`,
+		`$.books[0]['in stock']`:              `true`,
+		`$.books[0].tags`:                     `["x","y"]`,
+		`$.books[*].title`:                    `["A","B","C"]`,
+		`$.books[0,2].title`:                  `["A","C"]`,
+		`$.books[1:].title`:                   `["B","C"]`,
+		`$.books[:2].title`:                   `["A","B"]`,
+		`$.books[-2:].title`:                  `["B","C"]`,
+		`$.books[::2].title`:                  `["A","C"]`,
+		`$.books[0:9:1].title`:                `["A","B","C"]`,
+		`$..title`:                            `["A","B","C","D"]`,
+		`$.o..['title']`:                      `["D"]`,
+		`$.o.*.title`:                         `["D"]`,
+		`$.books[0]['title','price']`:         `[{"title":"A","price":8.95}]`,
+		`$.books[?(@.isbn)].title`:            `["B","C"]`,
+		`$.books[?(!@.isbn)].title`:           `["A"]`,
+		`$.books[?(@.price < $.limit)].title`: `["A","C"]`,
+		`$.books[?(@.price >= 8.0 && @.price<9 || @.title == 'B')].title`: `["A","B","C"]`,
+		`$.books[?(@.title != "A")].title`:                                `["B","C"]`,
+		`$.books[?(@.isbn == null)].title`:                                `["C"]`,
+		`$.books[?(@.title =~ /[ab]/i)].title`:                            `["A","B"]`,
+		`$.books[?(@.title in ['A', 'C'])].title`:                         `["A","C"]`,
+		`$.books[?(@.title nin ['A', 'C'])].title`:                        `["B"]`,
+		`$.books[?(@.tags contains 'y')].title`:                           `["A"]`,
+		`$.books[?(@.tags size 2)].title`:                                 `["A"]`,
+		`$.books[?(@.tags empty false)].title`:                            `["A"]`,
+		`$.books[?((@.price > 8) && (@.price < 20))].title`:               `["A"]`,
+		`$.nothing[*].x`: `[]`,
+		`$.nothing..x`:   `[]`,
+		`$.limit[1:2]`:   `[]`,
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			p, err := parsePath(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := decode([]byte(library), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, missing := p.find(v)
+			if missing != "" || !sameJSON(string(encode(got)), want) {
+				t.Errorf("got %s %s, want %s", encode(got), missing, want)
+			}
+		})
+	}
+}
+
+func TestDefinitePathsSayWhyTheyFindNothing(t *testing.T) {
+	t.Parallel()
+	v, err := decode([]byte(library), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		`$.x`:        `No results for path: $['x']`,
+		`$.o.x.y`:    `No results for path: $['o']['x']['y']`,
+		`$.x.y.z`:    `Missing property in path $['x']`,
+		`$.o.y.z`:    `Missing property in path $['o']['y']`,
+		`$.books[7]`: `No results for path: $['books'][7]`,
+		`$.limit.x`:  `Expected to find an object with property ['x'] in path $['limit'] but found 'com.fasterxml.jackson.databind.node.IntNode'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'.`,
+		`$.limit[0]`: `Filter: [0] can only be applied to arrays. Current context is: 10`,
+	} {
+		p, err := parsePath(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got := p.find(v); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestPathsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		``, `a`, `.a`, `$.`, `$..`, `$[`, `$[]`, `$['a`, `$['a]`, `$[a]`, `$.a[1`, `$.a[1,]`, `$.a[1:2:0]`, `$.a[1:2:-1]`, `$.a b`,
+		`$.a[?(@.b]`, `$.a[?@.b]`, `$.a[?(@.b ==)]`, `$.a[?(1)]`, `$.a[?(@.b =~ 'x')]`, `$.a[?(@.b =~ /(/)]`, `$.a[?($$.b == 1)]`,
+		`$.a.length()`, `$.a[99999999999]`, `$.a[?(@.b in [1, @.c])]`,
+	} {
+		if p, err := parsePath(path); err == nil {
+			t.Errorf("%q: got %+v, want an error", path, p)
+		}
+	}
+}
+
+// FuzzPath checks that a path that parses can be evaluated, and that a definite
+// one finds at most one value.
+func FuzzPath(f *testing.F) {
+	for _, path := range []string{
+		`$`, `$$.Execution.Id`, `$v.a`, `$.a['b'][0]`, `$..a[?(@.b == 1 && !(@.c in [1,'x']))]`, `$.a[1:-1:2]`, `$['a','b'][*]`, `$.a\.b`, `$.a[?(@.b =~ /x\/y/i)]`,
+	} {
+		f.Add(path, `{"a":[{"b":1},{"c":[null,"x"]}]}`)
+	}
+	f.Fuzz(func(t *testing.T, text, document string) {
+		p, err := parsePath(text)
+		if err != nil {
+			return
+		}
+		v, err := decode([]byte(document), nil)
+		if err != nil || len(text) > 40 || len(document) > 200 {
+			return
+		}
+		got, _ := p.find(v)
+		if _, ok := got.([]any); !p.definite && !ok {
+			t.Errorf("%s: an indefinite path gave %s", text, encode(got))
+		}
+		if p.text != text {
+			t.Errorf("%s was kept as %s", text, p.text)
+		}
+	})
+}
