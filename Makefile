@@ -1,0 +1,60 @@
+# Everything that is needed to run and to change the system.
+# `make` alone tells what there is.
+
+.DEFAULT_GOAL := help
+.PHONY: help run tool test race lint bench aws-test build deploy-dev deploy-prod logs remove clean
+
+STAGE ?= dev
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The functions are static executables without debug information. lambda.norpc
+# leaves out the start-up of the retired go1.x runtime.
+SAM_ENV = SAM_CLI_TELEMETRY=0 CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc '-ldflags=-s -w'"
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: tool ## Run the whole system on this machine
+	@exec bin/tasks serve
+
+tool: ## Build the command line tool, bin/tasks
+	@go build -o bin/tasks ./cmd/tasks
+
+test: ## Run every test that needs Go alone
+	go test ./...
+
+race: ## The same with the race detector (needs a C compiler)
+	go test -race ./...
+
+lint: ## Check format, vet and staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+bench: ## Measure tasks per second, and reads in a small and a large file
+	go test ./internal/host -run '^$$' -bench EndToEnd -benchtime 30000x -count 3
+	go test ./internal/taskdb -run '^$$' -bench Read
+	go test ./internal/asl -run '^$$' -bench .
+
+aws-test: ## Run the contracts' suites on the AWS adapters, against emulators on loopback
+	scripts/test-aws
+
+build: ## Build the functions for AWS
+	$(SAM_ENV) sam build
+
+deploy-dev: ## Deploy the dev stage
+	$(SAM_ENV) sam build
+	sam deploy
+
+deploy-prod: ## Deploy prod; ALARM_EMAIL=... to be told of alarms
+	$(SAM_ENV) sam build --config-env prod
+	sam deploy --config-env prod $(if $(ALARM_EMAIL),--parameter-overrides "StageName=prod LogRetentionDays=365 AlarmEmail=$(ALARM_EMAIL)")
+
+logs: ## Follow the logs of STAGE
+	sam logs --stack-name tasks-$(STAGE) --tail
+
+remove: ## Delete STAGE's stack (prod keeps its table)
+	sam delete --stack-name tasks-$(STAGE) --no-prompts
+
+clean: ## Remove what was built; the database stays
+	rm -rf .aws-sam
