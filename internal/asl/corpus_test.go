@@ -12,10 +12,13 @@ import (
 	"time"
 )
 
-// What the corpus has reached. The test fails below.
+// What has been reached. On the corpus of 531 JSONPath cases, 230 of them with a
+// history, the test fails below the counts; on any other below the shares.
 const (
-	corpusOutcomeShare = 0.99
-	corpusHistoryShare = 0.97
+	knownCases, knownHistories = 531, 230
+	reachedOutcomes            = 531
+	reachedHistories           = 228
+	outcomeShare, historyShare = 0.99, 0.97
 )
 
 // recording is one execution recorded on Step Functions.
@@ -105,11 +108,15 @@ func TestCorpus(t *testing.T) {
 	}
 	fmt.Printf("outcomes: %d/%d, histories: %d/%d\n", all.outcomes, all.cases, all.histories, all.historyCases)
 	fmt.Printf("corpus: %d/%d cases agree\n", all.agree, all.cases)
-	if float64(all.outcomes) < corpusOutcomeShare*float64(all.cases) {
-		t.Errorf("outcomes: %d of %d agree, want %v %%", all.outcomes, all.cases, corpusOutcomeShare*100)
+	wantOutcomes, wantHistories := int(outcomeShare*float64(all.cases)), int(historyShare*float64(all.historyCases))
+	if all.cases == knownCases && all.historyCases == knownHistories {
+		wantOutcomes, wantHistories = reachedOutcomes, reachedHistories
 	}
-	if float64(all.histories) < corpusHistoryShare*float64(all.historyCases) {
-		t.Errorf("histories: %d of %d agree, want %v %%", all.histories, all.historyCases, corpusHistoryShare*100)
+	if all.outcomes < wantOutcomes {
+		t.Errorf("%d outcomes of %d agree, want %d", all.outcomes, all.cases, wantOutcomes)
+	}
+	if all.histories < wantHistories {
+		t.Errorf("%d histories of %d agree, want %d", all.histories, all.historyCases, wantHistories)
 	}
 }
 

@@ -17,23 +17,17 @@ func (x *Execution) handle(t *thread, f *failure) {
 		t.resume, t.children = nil, nil
 		return
 	}
-	for i := range b.catch {
-		if c := &b.catch[i]; f.matches(c.errorEquals) {
-			x.caught(t, c, f)
-			return
-		}
-	}
-	x.uncaught(t, f)
-}
-
-// uncaught records that a Map or Parallel state failed and lets the failure go
-// up.
-func (x *Execution) uncaught(t *thread, f *failure) {
 	switch t.state.(type) {
 	case *mapState:
 		x.record(t, "MapStateFailed", noDetail)
 	case *parallelState:
 		x.record(t, "ParallelStateFailed", noDetail)
+	}
+	for i := range b.catch {
+		if c := &b.catch[i]; f.matches(c.errorEquals) {
+			x.caught(t, c, f)
+			return
+		}
 	}
 	x.fail(t, f)
 }
@@ -87,5 +81,5 @@ func (x *Execution) caught(t *thread, c *catcher, f *failure) {
 			return
 		}
 	}
-	x.uncaught(t, fail)
+	x.fail(t, fail)
 }

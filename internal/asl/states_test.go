@@ -245,12 +245,11 @@ func TestMapRunsNoMoreThanItMayAtOnce(t *testing.T) {
 				input = `{"n":"3","items":` + input + `}`
 			}
 			h := start(t, fmt.Sprintf(iterate, test.fields), input)
-			running, most, ended := len(h.invoked()), len(h.invoked()), 0
+			most, ended := len(h.invoked()), 0
 			for h.x.Status() == Running {
 				h.succeed(h.x.Pending()[0].(InvokeTask).Ref, `2`)
 				ended++
-				running = len(h.x.Pending())
-				most = max(most, running)
+				most = max(most, len(h.x.Pending()))
 			}
 			if most != test.want || ended != test.items {
 				t.Errorf("got at most %d at once and %d calls, want %d and %d", most, ended, test.want, test.items)
