@@ -1,0 +1,182 @@
+package host
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tasks/internal/api"
+	"tasks/internal/task"
+)
+
+// newTestHost returns a host that does not serve: what is posted stays PENDING.
+func newTestHost(t *testing.T, token string) *testHost {
+	t.Helper()
+	h, err := New(Config{Database: filepath.Join(t.TempDir(), "tasks.db"), Token: token, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return &testHost{Host: h, t: t}
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	h := newTestHost(t, "")
+	id := string(h.submit("x"))
+	for _, tt := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/local/tasks", 200},
+		{"GET", "/local/tasks?limit=1&status=PENDING", 200},
+		{"GET", "/local/tasks/" + id, 200},
+		{"GET", "/local/tasks/" + id + "/history", 200},
+		{"POST", "/local/tasks/" + id + "/redrive", 409},
+		{"GET", "/local/tasks/", 404},
+		{"GET", "/local/tasks/" + id + "/", 404},
+		{"GET", "/local/tasks/%2e%2e", 404},
+		{"GET", "/local/tasks/" + strings.ToUpper(id), 404},
+		{"GET", "/local/tasks/01939a3e-7c00-7000-8000-000000000001", 404},
+		{"DELETE", "/local/tasks", 405},
+		{"PUT", "/local/tasks/" + id, 405},
+		{"GET", "/local/tasks/" + id + "/redrive", 405},
+		{"GET", "/tasks", 404},
+		{"GET", "/", 404},
+		{"GET", "/localtasks", 404},
+		{"GET", "/local//tasks", 404},
+	} {
+		w := httptest.NewRecorder()
+		h.front.ServeHTTP(w, httptest.NewRequest(tt.method, "http://localhost"+tt.path, nil))
+		if w.Code != tt.want {
+			t.Errorf("%s %s: got %d %s, want %d", tt.method, tt.path, w.Code, w.Body, tt.want)
+		}
+		if tt.want < 400 {
+			continue
+		}
+		var p api.Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != tt.want || p.Detail == "" || w.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s %s: got %s %s, want a problem", tt.method, tt.path, w.Header(), w.Body)
+		}
+	}
+}
+
+func TestWhoIsServed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, token, host, authorization string
+		want                             int
+	}{
+		{"localhost", "", "localhost:3000", "", 200},
+		{"a loopback address", "", "127.0.0.1:3000", "", 200},
+		{"the loopback address of IPv6", "", "[::1]:3000", "", 200},
+		{"a name that a web page made resolve to this machine", "", "evil.example:3000", "", 421},
+		{"an address of another network", "", "192.168.1.7:3000", "", 421},
+		{"the right token, by any name", "secret", "tasks.example", "Bearer secret", 200},
+		{"a wrong token", "secret", "localhost:3000", "Bearer secreT", 401},
+		{"no token", "secret", "localhost:3000", "", 401},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newTestHost(t, tt.token)
+			r := httptest.NewRequest("GET", "http://localhost/local/tasks", nil)
+			r.Host = tt.host
+			if tt.authorization != "" {
+				r.Header.Set("Authorization", tt.authorization)
+			}
+			w := httptest.NewRecorder()
+			h.front.ServeHTTP(w, r)
+			if w.Code != tt.want {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, tt.want)
+			}
+		})
+	}
+}
+
+// listen serves a host's front on a real listener.
+func listen(t *testing.T, h *testHost) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := h.front.server()
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	return l.Addr().String()
+}
+
+func TestHugeBodiesAreNotRead(t *testing.T) {
+	t.Parallel()
+	h := newTestHost(t, "")
+	address := listen(t, h)
+	for _, tt := range []struct {
+		name   string
+		header string
+		body   io.Reader
+	}{
+		{"with a length", fmt.Sprintf("Content-Length: %d", 20<<20), strings.NewReader("{")}, // the rest is never sent
+		{"in chunks", "Transfer-Encoding: chunked", strings.NewReader(strings.Repeat("10000\r\n"+strings.Repeat("x", 0x10000)+"\r\n", 40))},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			c.SetDeadline(time.Now().Add(10 * time.Second))
+			fmt.Fprintf(c, "POST /local/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n", tt.header)
+			go io.Copy(c, tt.body)
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusRequestEntityTooLarge || resp.Header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("got %s, %v, want a problem 413", resp.Status, resp.Header)
+			}
+		})
+	}
+	if page, err := h.db.List(t.Context(), task.Query{Limit: 1}); err != nil || len(page.Tasks) != 0 {
+		t.Errorf("got tasks %v, %v, want none", page.Tasks, err)
+	}
+}
+
+// The limits in time are the server's settings; that net/http keeps them is not
+// ours to test.
+func TestEveryConnectionIsBoundedInTime(t *testing.T) {
+	t.Parallel()
+	s := newTestHost(t, "").front.server()
+	for name, d := range map[string]time.Duration{
+		"ReadHeaderTimeout": s.ReadHeaderTimeout, "ReadTimeout": s.ReadTimeout, "WriteTimeout": s.WriteTimeout, "IdleTimeout": s.IdleTimeout,
+	} {
+		if d <= 0 || d > 5*time.Minute {
+			t.Errorf("%s is %v", name, d)
+		}
+	}
+	if s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes > 64<<10 {
+		t.Errorf("MaxHeaderBytes is %d", s.MaxHeaderBytes)
+	}
+}
+
+func TestAFileThatCannotBeWrittenAnswers503(t *testing.T) {
+	t.Parallel()
+	h := newTestHost(t, "")
+	if err := h.db.Close(); err != nil { // so that nothing can be written
+		t.Fatal(err)
+	}
+	w := h.do("POST", "/tasks", `{"answer":"x"}`)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("got %d %v, want 503 with Retry-After", w.Code, w.Header())
+	}
+}
