@@ -1,0 +1,181 @@
+// Package client calls the HTTP API of a tasks server, on one machine or on AWS.
+//
+// A method tries once. Whether to try again is the caller's to decide by the
+// error: see UnreachableError (nothing was sent), RefusedError (the server
+// answered, and not with what was asked for), NoAnswerError (the request may
+// have been carried out) and Passing.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"tasks/internal/api"
+	"tasks/internal/task"
+)
+
+const (
+	// requestTimeout bounds a request with its answer. API Gateway answers
+	// within 30 s, whatever happens behind it.
+	requestTimeout = 35 * time.Second
+	dialTimeout    = 5 * time.Second
+	// maxAnswerBytes bounds what is read of an answer. Lambda's are at most 6 MB.
+	maxAnswerBytes = 16 << 20
+)
+
+// Config tells where the API is.
+type Config struct {
+	// URL is the API's base: what comes before /tasks.
+	URL string
+	// Token goes with every request as Authorization: Bearer, unless empty.
+	Token string
+	// Connections is how many requests are made at once at most; so many
+	// connections are kept for reuse. 0 means 1.
+	Connections int
+}
+
+// Client calls one server. It is safe for concurrent use.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New returns a client. It connects when it is first used.
+func New(cfg Config) (*Client, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%q is no URL of an API: want one such as http://127.0.0.1:3000/local", cfg.URL)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	transport.MaxIdleConnsPerHost = max(cfg.Connections, 1)
+	transport.MaxIdleConns = transport.MaxIdleConnsPerHost
+	return &Client{
+		base:  strings.TrimRight(u.String(), "/"),
+		token: cfg.Token,
+		http: &http.Client{
+			Transport: transport,
+			Timeout:   requestTimeout,
+			// A redirected POST would become a GET, and a listing be taken for
+			// an acceptance.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// URL returns the API's base.
+func (c *Client) URL() string { return c.base }
+
+// Submit submits a task.
+func (c *Client) Submit(ctx context.Context, answer string) (accepted api.Accepted, err error) {
+	body, err := json.Marshal(map[string]string{"answer": answer})
+	if err != nil {
+		return accepted, err
+	}
+	err = c.call(ctx, http.MethodPost, "/tasks", body, http.StatusAccepted, &accepted)
+	if err == nil && accepted.TaskID == "" {
+		err = &NoAnswerError{URL: c.base, Err: errors.New("the answer has no taskId")}
+	}
+	return accepted, err
+}
+
+// ListQuery selects a page of tasks.
+type ListQuery struct {
+	Status task.Status // all, if empty
+	Limit  int         // 1 to task.MaxPageTasks; the server's default, if 0
+	Token  string      // the NextToken of the page before, of the same Status
+}
+
+// List returns a page of tasks, newest first. It may be short, or empty,
+// although there is a NextToken.
+func (c *Client) List(ctx context.Context, q ListQuery) (list api.List, err error) {
+	query := url.Values{}
+	if q.Status != "" {
+		query.Set("status", string(q.Status))
+	}
+	if q.Limit != 0 {
+		query.Set("limit", strconv.Itoa(q.Limit))
+	}
+	if q.Token != "" {
+		query.Set("nextToken", q.Token)
+	}
+	path := "/tasks"
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	err = c.call(ctx, http.MethodGet, path, nil, http.StatusOK, &list)
+	return list, err
+}
+
+// Get returns a task with its attempts.
+func (c *Client) Get(ctx context.Context, id task.ID) (detail api.Detail, err error) {
+	err = c.call(ctx, http.MethodGet, pathOf(id), nil, http.StatusOK, &detail)
+	return detail, err
+}
+
+// History is what happened to a task in its current run.
+type History struct {
+	// Events are in the shape of the Step Functions HistoryEvent, oldest first.
+	Events []json.RawMessage `json:"events"`
+	// Source is "execution", or "attempts" where the workflow has no history
+	// and the events were made of the record's attempts.
+	Source string `json:"source"`
+	// Truncated tells that later events were left out.
+	Truncated bool `json:"truncated,omitempty"`
+}
+
+// History returns a task's history.
+func (c *Client) History(ctx context.Context, id task.ID) (history History, err error) {
+	err = c.call(ctx, http.MethodGet, pathOf(id)+"/history", nil, http.StatusOK, &history)
+	return history, err
+}
+
+// Redrive moves a task from the DLQ back to the queue.
+func (c *Client) Redrive(ctx context.Context, id task.ID) (accepted api.Accepted, err error) {
+	err = c.call(ctx, http.MethodPost, pathOf(id)+"/redrive", nil, http.StatusAccepted, &accepted)
+	return accepted, err
+}
+
+func pathOf(id task.ID) string { return "/tasks/" + url.PathEscape(string(id)) }
+
+// call makes one request and reads the answer of the wanted status into out.
+func (c *Client) call(ctx context.Context, method, path string, body []byte, want int, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.transportError(err)
+	}
+	defer resp.Body.Close()
+	// Read to its end, or the connection could not be used again.
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
+	if err != nil {
+		return &NoAnswerError{URL: c.base, Err: err}
+	}
+	if resp.StatusCode != want {
+		return refusedError(resp, answer)
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return &NoAnswerError{URL: c.base, Err: fmt.Errorf("the answer is not the API's: %w", err)}
+	}
+	return nil
+}
