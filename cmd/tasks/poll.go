@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"tasks/internal/api"
+	"tasks/internal/client"
+	"tasks/internal/task"
+)
+
+// patience is how long a waiting command puts up with a server that can't be
+// read: one that restarts is back by then.
+const patience = 30 * time.Second
+
+// patiently calls read until it succeeds, fails for good, or patience ends.
+func patiently[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	deadline := time.Now().Add(patience)
+	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
+		v, err := read()
+		if err == nil || !client.Passing(err) || time.Now().After(deadline) {
+			return v, err
+		}
+		if pause(ctx, delay) != nil {
+			return v, ctx.Err()
+		}
+	}
+}
+
+// pause waits for d, or returns the error of ctx when that ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// follow reads a task until it is final, and returns it then. Between two reads
+// it waits for first, and then ever longer, up to longest. It calls seen, if
+// not nil, with every record that has changed.
+func follow(ctx context.Context, cl *client.Client, id task.ID, first, longest time.Duration, seen func(api.Detail) error) (api.Detail, error) {
+	var last api.Detail
+	for delay := first; ; delay = min(delay*3/2, longest) {
+		t, err := patiently(ctx, func() (api.Detail, error) { return cl.Get(ctx, id) })
+		if err != nil {
+			return t, err
+		}
+		if seen != nil && (t.UpdatedAt != last.UpdatedAt || t.Status != last.Status) {
+			if err := seen(t); err != nil {
+				return t, err
+			}
+		}
+		if final(t.Status) {
+			return t, nil
+		}
+		last = t
+		if err := pause(ctx, delay); err != nil {
+			return t, err
+		}
+	}
+}
+
+// final tells whether a task of a status is at its end. A status that this
+// program doesn't know is not.
+func final(s task.Status) bool { return s == task.Processed || s == task.DLQ }

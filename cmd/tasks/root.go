@@ -1,0 +1,82 @@
+package main
+
+import (
+	"cmp"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tasks/internal/client"
+)
+
+const defaultAPI = "http://127.0.0.1:3000/local"
+
+// cli is what the client commands share.
+type cli struct {
+	in          io.Reader
+	out, errOut *output
+	getenv      func(string) string
+
+	// Flags.
+	api, token string
+	json       bool
+
+	running bool // the command line made sense, and the command has begun
+}
+
+func newRootCommand(c *cli) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tasks",
+		Short: "Run tasks with retries and a dead letter queue",
+		Long: `Run tasks with retries and a dead letter queue.
+
+'tasks serve' is the whole system on one machine. The other commands are
+clients of it, or of the same system on AWS; --api says where it is.
+
+Exit codes: 0 done, 1 failed, 2 called in a way that makes no sense, 3 the task
+that was waited for ended in the DLQ.`,
+		Example: `  tasks serve
+  tasks submit --wait "What is six times seven?"
+  tasks list --status DLQ
+  tasks redrive 01939a3e-7c00-7000-8000-000000000001`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			c.running = true
+		},
+	}
+	for _, command := range []*cobra.Command{
+		newSubmitCommand(c),
+		newGetCommand(c),
+		newListCommand(c),
+		newWatchCommand(c),
+		newRedriveCommand(c),
+		newLoadCommand(c),
+	} {
+		c.addFlags(command)
+		root.AddCommand(command)
+	}
+	return root
+}
+
+// addFlags adds the flags of every client command.
+func (c *cli) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&c.api, "api", "", "base `URL` of the API, or TASKS_API (default "+defaultAPI+")")
+	flags.StringVar(&c.token, "token", "", "bearer token of the server, or TASKS_TOKEN, which other users of the machine can't see")
+	flags.BoolVar(&c.json, "json", false, "print JSON, for programs")
+}
+
+// client returns the client of the server that the flags or the environment
+// name, for so many requests at once.
+func (c *cli) client(connections int) (*client.Client, error) {
+	cl, err := client.New(client.Config{
+		URL:         cmp.Or(c.api, c.getenv("TASKS_API"), defaultAPI),
+		Token:       cmp.Or(c.token, c.getenv("TASKS_TOKEN")),
+		Connections: connections,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return cl, nil
+}

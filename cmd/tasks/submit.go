@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"tasks/internal/api"
+	"tasks/internal/task"
+)
+
+func newSubmitCommand(c *cli) *cobra.Command {
+	var wait bool
+	cmd := &cobra.Command{
+		Use:   "submit [ANSWER|-]",
+		Short: "Submit a task",
+		Long: `Submit a task, and print its id.
+
+The answer is the argument, or with - or none, standard input to its end,
+without the line break that closes it. It is UTF-8 of at most 256 KiB.
+
+With --wait, wait for the task to be final and print how it ended. The exit
+code is then 0 if it was processed and 3 if it ended in the DLQ.`,
+		Example: `  tasks submit "What is six times seven?"
+  tasks submit --wait --json - < answer.txt
+  id=$(tasks submit "42") && tasks get "$id"`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			answer, err := c.answer(args)
+			if err != nil {
+				return err
+			}
+			return c.submit(cmd, answer, wait)
+		},
+	}
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the task is final")
+	return cmd
+}
+
+// answer returns the answer that the arguments give.
+func (c *cli) answer(args []string) (string, error) {
+	var answer []byte
+	if len(args) == 1 && args[0] != "-" {
+		answer = []byte(args[0])
+	} else {
+		if stdin, ok := c.in.(*os.File); ok && len(args) == 0 && term.IsTerminal(int(stdin.Fd())) {
+			return "", usagef("no answer given: name it, or - for standard input")
+		}
+		const newline = 2 // "\r\n"
+		var err error
+		if answer, err = io.ReadAll(io.LimitReader(c.in, task.MaxAnswerBytes+newline+1)); err != nil {
+			return "", fmt.Errorf("read the answer: %w", err)
+		}
+		answer = bytes.TrimSuffix(bytes.TrimSuffix(answer, []byte("\n")), []byte("\r"))
+	}
+	if len(answer) > task.MaxAnswerBytes {
+		return "", usagef("the answer is longer than %d bytes", task.MaxAnswerBytes)
+	}
+	if !utf8.Valid(answer) {
+		return "", usagef("the answer is not UTF-8")
+	}
+	return string(answer), nil
+}
+
+func (c *cli) submit(cmd *cobra.Command, answer string, wait bool) error {
+	ctx := cmd.Context()
+	cl, err := c.client(1)
+	if err != nil {
+		return err
+	}
+	accepted, err := cl.Submit(ctx, answer)
+	if err != nil {
+		return mayHaveHappened(err, "accepted")
+	}
+	if c.json && !wait {
+		return c.out.json(accepted)
+	}
+	if !c.json {
+		c.out.printf("%s\n", printable(string(accepted.TaskID)))
+	}
+	if !wait {
+		return nil
+	}
+	t, err := follow(ctx, cl, accepted.TaskID, 50*time.Millisecond, time.Second, nil)
+	if err != nil {
+		return fmt.Errorf("task %s was accepted, and how it ends is not known: %w", accepted.TaskID, err)
+	}
+	return c.ended(t)
+}
+
+// ended prints a final task. The error is errDLQ if that is where it ended.
+func (c *cli) ended(t api.Detail) error {
+	if c.json {
+		if err := c.out.json(t); err != nil {
+			return err
+		}
+	} else {
+		line := fmt.Sprintf(" after %s, %s", took(t.UpdatedAt.Sub(t.CreatedAt.Time)), plural(t.Retries, "retry", "retries"))
+		if why := reason(t.ErrorType, t.ErrorMessage); why != "" {
+			line += ": " + why
+		}
+		c.out.printf("%s%s\n", c.out.paint(t.Status, string(t.Status)), printable(line))
+	}
+	if t.Status == task.DLQ {
+		return errDLQ
+	}
+	return nil
+}
