@@ -67,8 +67,7 @@ func (q QueueUnderTest) newMessage(t *testing.T) task.Message {
 }
 
 // ExerciseDeadLetterQueue runs the conformance suite of task.DeadLetterQueue.
-// open returns
-// an empty queue, and receive, which is as QueueUnderTest.Receive.
+// open returns an empty queue, and receive, which is as QueueUnderTest.Receive.
 func ExerciseDeadLetterQueue(t *testing.T, open func(t *testing.T) (q task.DeadLetterQueue, receive func() []string)) {
 	m := task.Message{TaskID: newIDAt(t, time.Now()), Run: 2}
 	bodies := map[string]string{

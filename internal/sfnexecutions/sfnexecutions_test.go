@@ -1,0 +1,190 @@
+package sfnexecutions_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"tasks/internal/awsconfig/awstest"
+	"tasks/internal/sfnexecutions"
+	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
+)
+
+const endpointVariable = "TASKS_TEST_SFN_ENDPOINT"
+
+// Definitions of state machines.
+const (
+	untilStopped = `{"StartAt":"Wait","States":{"Wait":{"Type":"Wait","Seconds":3600,"End":true}}}`
+	failing      = `{"StartAt":"Dead","States":{"Dead":{"Type":"Fail","Error":"WorkerError","Cause":"no \"luck\" 👎"}}}`
+)
+
+// createMachine makes a state machine. A real account needs a role for it, in
+// TASKS_TEST_SFN_ROLE_ARN.
+func createMachine(t *testing.T, client *sfn.Client, definition string) (arn string) {
+	t.Helper()
+	name, role := "tasks-"+rand.Text(), os.Getenv("TASKS_TEST_SFN_ROLE_ARN")
+	if role == "" {
+		role = "arn:aws:iam::123456789012:role/states"
+	}
+	created, err := client.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{
+		Name: &name, RoleArn: &role,
+		Definition: &definition,
+	})
+	if err != nil {
+		t.Fatalf("create state machine: %v", err)
+	}
+	t.Cleanup(func() {
+		_, err := client.DeleteStateMachine(context.WithoutCancel(t.Context()), &sfn.DeleteStateMachineInput{StateMachineArn: created.StateMachineArn})
+		if err != nil {
+			t.Logf("state machine %s is left behind: %v", name, err)
+		}
+	})
+	return *created.StateMachineArn
+}
+
+func connect(t *testing.T, transport http.RoundTripper) *sfn.Client {
+	t.Helper()
+	return sfn.NewFromConfig(awstest.Config(t, endpointVariable, transport))
+}
+
+func TestExecutions(t *testing.T) {
+	t.Parallel()
+	for name, transport := range map[string]http.RoundTripper{
+		"over a good way": nil,
+		"when every answer is lost once": &awstest.Transport{
+			Choose: awstest.Rotate(awstest.AppliedThenReset),
+		},
+		"over an unreliable way": &awstest.Transport{
+			Choose: awstest.Rotate(awstest.Throttled, awstest.None, awstest.Lost, awstest.ServerError, awstest.AppliedThenReset),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tasktest.ExerciseExecutions(t, func(t *testing.T) tasktest.ExecutionsUnderTest {
+				direct := connect(t, nil)
+				machine := createMachine(t, direct, untilStopped)
+				x := sfnexecutions.New(connect(t, transport), machine, sfnexecutions.Standard)
+				stop := func(m task.Message) task.ExecutionOutcome {
+					return stopExecution(t, direct, machine, m)
+				}
+				return tasktest.ExecutionsUnderTest{Executions: x, End: stop}
+			})
+		})
+	}
+}
+
+func TestStatusTellsErrorAndCause(t *testing.T) {
+	t.Parallel()
+	client := connect(t, nil)
+	x := sfnexecutions.New(client, createMachine(t, client, failing), sfnexecutions.Standard)
+	m := newMessage(t)
+	if err := x.Start(t.Context(), m); err != nil {
+		t.Fatalf("Start: %v", err)
+	}
+	want := task.ExecutionOutcome{Status: task.ExecutionFailed, Error: "WorkerError", Cause: `no "luck" 👎`}
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for range 500 {
+		got, err := x.Status(t.Context(), m)
+		switch {
+		case err != nil:
+			t.Fatalf("Status: %v", err)
+		case got == want:
+			return
+		case got.Status != task.ExecutionRunning:
+			t.Fatalf("Status: got %+v, want %+v", got, want)
+		}
+		<-again.C
+	}
+	t.Error("the execution doesn't end")
+}
+
+func TestStartWaitsForAServiceThatThrottles(t *testing.T) {
+	t.Parallel()
+	direct := connect(t, nil)
+	machine := createMachine(t, direct, untilStopped)
+	transport := &awstest.Transport{Choose: func(_ string, attempt int) awstest.Fault {
+		if attempt < 4 {
+			return awstest.Throttled
+		}
+		return awstest.None
+	}}
+	x := sfnexecutions.New(connect(t, transport), machine, sfnexecutions.Standard)
+	m := newMessage(t)
+	if err := x.Start(t.Context(), m); err != nil {
+		t.Fatalf("Start: %v", err)
+	}
+	if n := transport.Count("StartExecution"); n != 4 {
+		t.Errorf("got %d requests, want 4", n)
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []awstest.Fault{awstest.Lost, awstest.Throttled, awstest.ServerError} {
+		t.Run(fmt.Sprintf("fault %d", fault), func(t *testing.T) {
+			t.Parallel()
+			client := connect(t, &awstest.Transport{Choose: func(string, int) awstest.Fault { return fault }})
+			x := sfnexecutions.New(client, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Standard)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			m := newMessage(t)
+			if err := x.Start(ctx, m); !task.IsKind(err, task.Unavailable) {
+				t.Errorf("Start: got %v, want kind %s", err, task.Unavailable)
+			}
+			if _, err := x.Status(t.Context(), m); !task.IsKind(err, task.Unavailable) {
+				t.Errorf("Status: got %v, want kind %s", err, task.Unavailable)
+			}
+			if _, err := x.History(t.Context(), m); !task.IsKind(err, task.Unavailable) {
+				t.Errorf("History: got %v, want kind %s", err, task.Unavailable)
+			}
+		})
+	}
+}
+
+func TestExpressCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	x := sfnexecutions.New(nil, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Express)
+	m := newMessage(t)
+	if _, err := x.Status(t.Context(), m); !task.IsKind(err, task.Unsupported) {
+		t.Errorf("Status: got %v, want kind %s", err, task.Unsupported)
+	}
+	if _, err := x.History(t.Context(), m); !task.IsKind(err, task.Unsupported) {
+		t.Errorf("History: got %v, want kind %s", err, task.Unsupported)
+	}
+}
+
+func newMessage(t *testing.T) task.Message {
+	t.Helper()
+	id, err := task.NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return task.Message{TaskID: id, Run: 1}
+}
+
+func stopExecution(t *testing.T, client *sfn.Client, machine string, m task.Message) task.ExecutionOutcome {
+	t.Helper()
+	running, err := client.ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: &machine})
+	if err != nil {
+		t.Fatalf("list executions: %v", err)
+	}
+	for _, e := range running.Executions {
+		if *e.Name != m.ExecutionName() {
+			continue
+		}
+		if _, err := client.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: e.ExecutionArn}); err != nil {
+			t.Fatalf("stop execution: %v", err)
+		}
+		return task.ExecutionOutcome{Status: task.ExecutionAborted}
+	}
+	t.Fatalf("execution %s is not listed", m.ExecutionName())
+	panic("unreachable")
+}

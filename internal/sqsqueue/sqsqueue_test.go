@@ -1,0 +1,122 @@
+package sqsqueue_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"tasks/internal/awsconfig/awstest"
+	"tasks/internal/sqsqueue"
+	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
+)
+
+const endpointVariable = "TASKS_TEST_SQS_ENDPOINT"
+
+// create makes a queue, and a way to receive what is there.
+func create(t *testing.T) (url string, receive func() []string) {
+	t.Helper()
+	client := sqs.NewFromConfig(awstest.Config(t, endpointVariable, nil))
+	name := "tasks-" + strings.ToLower(rand.Text())
+	created, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+	if err != nil {
+		t.Fatalf("create queue: %v", err)
+	}
+	url = *created.QueueUrl
+	t.Cleanup(func() {
+		if _, err := client.DeleteQueue(context.WithoutCancel(t.Context()), &sqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
+			t.Logf("queue %s is left behind: %v", name, err)
+		}
+	})
+	return url, func() (bodies []string) {
+		received, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatalf("receive: %v", err)
+		}
+		var done []types.DeleteMessageBatchRequestEntry
+		for _, m := range received.Messages {
+			bodies = append(bodies, *m.Body)
+			done = append(done, types.DeleteMessageBatchRequestEntry{Id: m.MessageId, ReceiptHandle: m.ReceiptHandle})
+		}
+		if len(done) > 0 {
+			if _, err := client.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: done}); err != nil {
+				t.Fatalf("delete: %v", err)
+			}
+		}
+		return bodies
+	}
+}
+
+// connect returns a client whose requests go through the transport.
+func connect(t *testing.T, transport http.RoundTripper) *sqs.Client {
+	t.Helper()
+	return sqs.NewFromConfig(awstest.Config(t, endpointVariable, transport))
+}
+
+// transports are the ways to the queues.
+func transports() map[string]http.RoundTripper {
+	return map[string]http.RoundTripper{
+		"over a good way": nil,
+		"when every answer is lost once": &awstest.Transport{
+			Choose: awstest.Rotate(awstest.AppliedThenReset),
+		},
+		"over an unreliable way": &awstest.Transport{
+			Choose: awstest.Rotate(awstest.Throttled, awstest.None, awstest.Lost, awstest.ServerError, awstest.AppliedThenReset),
+		},
+	}
+}
+
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	for name, transport := range transports() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tasktest.ExerciseQueue(t, func(t *testing.T) tasktest.QueueUnderTest {
+				url, receive := create(t)
+				return tasktest.QueueUnderTest{Queue: sqsqueue.NewQueue(connect(t, transport), url), Receive: receive}
+			})
+		})
+	}
+}
+
+func TestDeadLetterQueue(t *testing.T) {
+	t.Parallel()
+	for name, transport := range transports() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tasktest.ExerciseDeadLetterQueue(t, func(t *testing.T) (task.DeadLetterQueue, func() []string) {
+				url, receive := create(t)
+				return sqsqueue.NewDeadLetterQueue(connect(t, transport), url), receive
+			})
+		})
+	}
+}
+
+func TestDeadLetterQueueReplacesWhatSQSDoesNotCarry(t *testing.T) {
+	t.Parallel()
+	url, receive := create(t)
+	err := sqsqueue.NewDeadLetterQueue(connect(t, nil), url).Send(t.Context(), "a\x00b\x1fc\uFFFEd\xffe\tf\U0010FFFF")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "a\uFFFDb\uFFFDc\uFFFDd\uFFFDe\tf\U0010FFFF"
+	if got := receive(); len(got) != 1 || got[0] != want {
+		t.Errorf("received %q, want %q", got, want)
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []awstest.Fault{awstest.Lost, awstest.Throttled, awstest.ServerError} {
+		client := connect(t, &awstest.Transport{Choose: func(string, int) awstest.Fault { return fault }})
+		err := sqsqueue.NewQueue(client, "http://127.0.0.1/queue").Send(t.Context(), task.Message{})
+		if !task.IsKind(err, task.Unavailable) {
+			t.Errorf("fault %d: got %v, want kind %s", fault, err, task.Unavailable)
+		}
+	}
+}
