@@ -100,7 +100,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 // check refuses an input that no state machine of ours sends. No retry can mend
 // it.
 func (in Input) check() error {
-	_, err := task.ParseMessage(in.Body())
+	err := in.Message.Check()
 	if err == nil && (in.ExecutionID == "" || in.RetryCount < 0) {
 		err = errors.New("want an executionId and a retryCount of 0 or more")
 	}

@@ -28,10 +28,11 @@ func ParseMessage(body string) (Message, error) {
 	if err := decodeStrict(body, &m); err != nil {
 		return Message{}, Errorf(Invalid, "not a queue message: %v", err)
 	}
-	return m, m.check()
+	return m, m.Check()
 }
 
-func (m Message) check() error {
+// Check tells what is wrong with a message. The error is of kind Invalid.
+func (m Message) Check() error {
 	if _, err := ParseID(string(m.TaskID)); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func ParseDeadLetter(body string) (DeadLetter, error) {
 	if err := decodeStrict(body, &d); err != nil {
 		return DeadLetter{}, Errorf(Invalid, "not a dead letter: %v", err)
 	}
-	return d, d.check()
+	return d, d.Check()
 }
 
 // Why returns the type and the message of the error that killed the task. The

@@ -34,7 +34,7 @@ func fill(b *testing.B, db *DB, n int) {
 					return err
 				}
 				r.journal = make([]byte, 400)
-				if err := tx.exec(insertRow, r.insertArgs()...); err != nil {
+				if _, err := tx.exec(insertRow, r.insertArgs()...); err != nil {
 					return err
 				}
 			}

@@ -27,7 +27,8 @@ func newDeadLetterQueue(db *DB) *DeadLetterQueue {
 func (q *DeadLetterQueue) load() error {
 	return q.db.writer.do(context.Background(), func(tx *tx) error {
 		now := time.Now().UnixMilli()
-		return tx.exec(`UPDATE dead_letters SET visible_at = ? WHERE visible_at > ?`, now, now)
+		_, err := tx.exec(`UPDATE dead_letters SET visible_at = ? WHERE visible_at > ?`, now, now)
+		return err
 	})
 }
 
@@ -41,7 +42,8 @@ func (q *DeadLetterQueue) Send(ctx context.Context, body string) error {
 
 func (q *DeadLetterQueue) insert(tx *tx, body string, sentAt int64) error {
 	tx.onCommit(q.signal)
-	return tx.exec(`INSERT INTO dead_letters (body, sent_at, visible_at, receives) VALUES (?, ?, ?, 0)`, body, sentAt, time.Now().UnixMilli())
+	_, err := tx.exec(`INSERT INTO dead_letters (body, sent_at, visible_at, receives) VALUES (?, ?, ?, 0)`, body, sentAt, time.Now().UnixMilli())
+	return err
 }
 
 func (q *DeadLetterQueue) signal() {
@@ -111,7 +113,8 @@ func (q *DeadLetterQueue) Delete(ctx context.Context, received ...Received) erro
 	return q.db.writer.do(ctx, func(tx *tx) error {
 		var errs []error
 		for _, r := range received {
-			errs = append(errs, tx.exec(`DELETE FROM dead_letters WHERE id = ?`, r.MessageID))
+			_, err := tx.exec(`DELETE FROM dead_letters WHERE id = ?`, r.MessageID)
+			errs = append(errs, err)
 		}
 		return errors.Join(errs...)
 	})

@@ -18,7 +18,7 @@ type Execution struct {
 // ever.
 func (db *DB) Definition(ctx context.Context, body string) (id int64, err error) {
 	err = db.writer.do(ctx, func(tx *tx) error {
-		if err := tx.exec(`INSERT INTO definitions (body) VALUES (?) ON CONFLICT DO NOTHING`, body); err != nil {
+		if _, err := tx.exec(`INSERT INTO definitions (body) VALUES (?) ON CONFLICT DO NOTHING`, body); err != nil {
 			return err
 		}
 		s, err := tx.stmt(`SELECT id FROM definitions WHERE body = ?`)

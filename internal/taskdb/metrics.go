@@ -17,7 +17,8 @@ func (db *DB) Metrics() *Metrics { return &Metrics{db} }
 func (m *Metrics) Count(ctx context.Context, name task.Metric, n int) error {
 	minute := time.Now().Unix() / 60
 	return m.db.writer.do(ctx, func(tx *tx) error {
-		return tx.exec(`INSERT INTO metrics (name, minute, count) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count`, string(name), minute, n)
+		_, err := tx.exec(`INSERT INTO metrics (name, minute, count) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count`, string(name), minute, n)
+		return err
 	})
 }
 

@@ -18,6 +18,8 @@ type Received struct {
 	Body      string
 	Receives  int // with this one
 	SentAt    task.Time
+
+	message *queued // of the task queue
 }
 
 // Queue is the task queue. Its messages are columns of the tasks' rows; what is
@@ -151,7 +153,7 @@ func (q *Queue) take(max int, now int64) (batch []Received, next int64) {
 		m.receives++
 		m.inFlight = true
 		message := m.message()
-		batch = append(batch, Received{MessageID: message.ExecutionName(), Body: message.Body(), Receives: m.receives, SentAt: task.AtMilli(m.sentAt)})
+		batch = append(batch, Received{MessageID: message.ExecutionName(), Body: message.Body(), Receives: m.receives, SentAt: task.AtMilli(m.sentAt), message: m})
 	}
 	if len(q.waiting) > 0 {
 		q.signal() // for the next consumer
@@ -169,17 +171,9 @@ func (m *queued) message() task.Message {
 // inFlight returns the message that r holds, or nil if it is no longer on the
 // queue.
 func (q *Queue) inFlight(r Received) *queued {
-	m, err := task.ParseMessage(r.Body)
-	if err != nil {
-		return nil
-	}
-	k, err := keyOf(m.TaskID)
-	if err != nil {
-		return nil
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if known := q.known[k]; known != nil && known.run == m.Run && known.inFlight {
+	if known := q.known[r.message.key]; known == r.message && known.inFlight {
 		return known
 	}
 	return nil

@@ -30,7 +30,6 @@ func notFound(id task.ID) error { return task.Errorf(task.NotFound, "there is no
 type row struct {
 	task.Task
 	key         key
-	stored      bool // it is in the file: update it
 	largeAnswer bool // Answer is in table answers, not here
 
 	visibleAt int64
@@ -59,7 +58,7 @@ const rowColumns = `id, status, run, retries, created_at, updated_at, next_check
 
 const selectRow = `SELECT ` + rowColumns + ` FROM tasks WHERE id = ?`
 
-const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
 const updateRow = `UPDATE tasks SET status = ?, run = ?, retries = ?, updated_at = ?, next_check_at = ?, checks = ?, expires_at = ?, lease_until = ?,
 	owner = ?, execution_id = ?, error_type = ?, error_message = ?, attempts = ?, visible_at = ?, receives = ?, execution = ?, definition = ?, journal = ?
@@ -96,7 +95,7 @@ type scanner interface{ Scan(dest ...any) error }
 // NotFound.
 func scanRow(s scanner) (*row, error) {
 	var (
-		r                                            = &row{stored: true}
+		r                                            = &row{}
 		id                                           []byte
 		created, updated, check, expires, leaseUntil int64
 		attempts                                     string

@@ -15,21 +15,24 @@ func (db *DB) Create(ctx context.Context, t task.Task) (queued bool, err error) 
 		return false, err
 	}
 	err = db.writer.do(ctx, func(tx *tx) error {
-		switch _, err := tx.row(k); {
-		case err == nil:
-			return task.Errorf(task.Conflict, "task %s exists already", t.ID)
-		case !task.IsKind(err, task.NotFound):
-			return err
-		}
 		r := &row{Task: t, key: k, largeAnswer: len(t.Answer) > maxInlineAnswer}
 		r.newRun(t.UpdatedAt)
 		if r.largeAnswer {
-			if err := tx.exec(`INSERT INTO answers (id, body) VALUES (?, ?)`, k[:], t.Answer); err != nil {
-				return err
-			}
 			r.Answer = ""
 		}
-		tx.put(r)
+		inserted, err := tx.exec(insertRow, r.insertArgs()...)
+		if err == nil && inserted == 0 {
+			err = task.Errorf(task.Conflict, "task %s exists already", t.ID)
+		}
+		if err != nil {
+			return err
+		}
+		if r.largeAnswer {
+			if _, err := tx.exec(`INSERT INTO answers (id, body) VALUES (?, ?)`, k[:], t.Answer); err != nil {
+				return err
+			}
+		}
+		tx.inserted(r)
 		db.queue.pushOnCommit(tx, r)
 		return nil
 	})
@@ -129,8 +132,9 @@ func (db *DB) Defer(ctx context.Context, m task.Message, now task.Time) error {
 // Quarantine implements task.Store.
 func (db *DB) Quarantine(ctx context.Context, m task.Quarantined) error {
 	return db.writer.do(ctx, func(tx *tx) error {
-		return tx.exec(`INSERT INTO quarantine (message_id, body, received_at, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		_, err := tx.exec(`INSERT INTO quarantine (message_id, body, received_at, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 			m.MessageID, m.Body, m.ReceivedAt.Milli(), m.ExpiresAt.Milli())
+		return err
 	})
 }
 

@@ -129,6 +129,9 @@ func (w *writer) commit(batch []*operation) {
 		for k := range t.changed {
 			delete(w.rows, k)
 		}
+		for _, k := range t.added {
+			delete(w.rows, k)
+		}
 	} else {
 		t.cache()
 	}
@@ -149,11 +152,12 @@ func (w *writer) commit(batch []*operation) {
 type tx struct {
 	*writer
 	op      *operation   // the one that is being applied
-	changed map[key]*row // rows to write
+	changed map[key]*row // rows to update
+	added   []key        // rows inserted, which the cache has already
 }
 
 func (t *tx) apply(batch []*operation) error {
-	if err := t.exec(`BEGIN IMMEDIATE`); err != nil {
+	if _, err := t.exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
 	for _, op := range batch {
@@ -167,11 +171,12 @@ func (t *tx) apply(batch []*operation) error {
 		}
 	}
 	for _, r := range t.changed {
-		if err := t.write(r); err != nil {
+		if _, err := t.exec(updateRow, r.updateArgs()...); err != nil {
 			return err
 		}
 	}
-	return t.exec(`COMMIT`)
+	_, err := t.exec(`COMMIT`)
+	return err
 }
 
 // onCommit has f called after the commit, before the caller is answered.
@@ -201,18 +206,15 @@ func (t *tx) row(k key) (*row, error) {
 // put has r written with the transaction.
 func (t *tx) put(r *row) { t.changed[r.key] = r }
 
-// write inserts or updates a row.
-func (t *tx) write(r *row) error {
-	if !r.stored {
-		return t.exec(insertRow, r.insertArgs()...)
-	}
-	return t.exec(updateRow, r.updateArgs()...)
+// inserted keeps in memory a row that the transaction has inserted.
+func (t *tx) inserted(r *row) {
+	t.rows[r.key] = r
+	t.added = append(t.added, r.key)
 }
 
 // cache keeps the live rows that were written.
 func (t *tx) cache() {
 	for k, r := range t.changed {
-		r.stored = true
 		if r.live() {
 			t.rows[k] = r
 		} else {
@@ -227,13 +229,17 @@ func (t *tx) cache() {
 	}
 }
 
-func (w *writer) exec(query string, args ...any) error {
+// exec runs a statement and returns how many rows it changed.
+func (w *writer) exec(query string, args ...any) (int64, error) {
 	s, err := w.stmt(query)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = s.Exec(args...)
-	return err
+	result, err := s.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // stmt returns the prepared statement of a query.
