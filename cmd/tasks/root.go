@@ -56,6 +56,7 @@ that was waited for ended in the DLQ.`,
 		c.addFlags(command)
 		root.AddCommand(command)
 	}
+	root.AddCommand(newServeCommand(c))
 	return root
 }
 

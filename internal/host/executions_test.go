@@ -1,0 +1,108 @@
+package host
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
+)
+
+// heldWorker holds each task until it is let go.
+type heldWorker struct {
+	mu   sync.Mutex
+	held map[task.ID]chan struct{}
+}
+
+func (w *heldWorker) hold(id task.ID) chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.held[id] == nil {
+		w.held[id] = make(chan struct{})
+	}
+	return w.held[id]
+}
+
+func (w *heldWorker) Work(ctx context.Context, t task.Task) error {
+	select {
+	case <-w.hold(t.ID):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestExecutions(t *testing.T) {
+	t.Parallel()
+	tasktest.ExerciseExecutions(t, func(t *testing.T) tasktest.ExecutionsUnderTest {
+		worker := &heldWorker{held: map[task.ID]chan struct{}{}}
+		h, err := New(Config{Database: filepath.Join(t.TempDir(), "tasks.db"), Worker: worker, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			h.executions.stop()
+			h.cancel()
+			h.executions.running.Wait()
+			h.Close()
+		})
+		return tasktest.ExecutionsUnderTest{
+			Executions: h.executions,
+			Prepare: func(t *testing.T, m task.Message) {
+				if _, err := h.db.Create(t.Context(), task.New(m.TaskID, "x", time.Now())); err != nil {
+					t.Fatal(err)
+				}
+			},
+			End: func(m task.Message) task.ExecutionOutcome {
+				close(worker.hold(m.TaskID))
+				return task.ExecutionOutcome{Status: task.ExecutionSucceeded}
+			},
+		}
+	})
+}
+
+// The heap gives the timers in the order of their times, whatever the order in
+// which they were set.
+func TestTimers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		timers := newTimers()
+		ctx, stop := context.WithCancel(t.Context())
+		began := time.Now()
+		var fired []time.Duration
+		done := make(chan struct{})
+		go func() {
+			timers.run(ctx, func(x timer) {
+				if late := time.Since(x.at); late != 0 {
+					t.Errorf("fired %v late", late)
+				}
+				fired = append(fired, time.Since(began))
+			})
+			close(done)
+		}()
+		for _, s := range []int{5, 1, 9, 3} {
+			timers.set(timer{at: began.Add(time.Duration(s) * time.Second)})
+		}
+		pass(2 * time.Second)
+		timers.set(timer{at: began.Add(2500 * time.Millisecond)}) // earlier than the one that is waited for
+		pass(10 * time.Second)
+		stop()
+		<-done
+		want := []time.Duration{1e9, 2.5e9, 3e9, 5e9, 9e9}
+		if len(fired) != len(want) {
+			t.Fatalf("got %v, want %v", fired, want)
+		}
+		for i := range want {
+			if fired[i] != want[i] {
+				t.Errorf("got %v, want %v", fired, want)
+				break
+			}
+		}
+	})
+}
