@@ -26,7 +26,6 @@ type Execution struct {
 	lastID  int64  // of history events
 	lastRef int64  // of commands
 	drawn   uint64 // random numbers
-	root    *thread
 	waits   waitList
 	queue   []*thread
 
@@ -171,8 +170,8 @@ func (x *Execution) begin(e Event) ([]Command, []HistoryEvent, error) {
 	if x.machine.timeout > 0 {
 		x.setTimer(nil, x.now.Add(x.machine.timeout))
 	}
-	x.root = &thread{state: x.machine.root.start, input: input, variables: &variables{}}
-	x.queue = append(x.queue, x.root)
+	root := &thread{state: x.machine.root.start, input: input, variables: &variables{}}
+	x.queue = append(x.queue, root)
 	x.drain()
 	return x.produced()
 }
@@ -213,6 +212,6 @@ func (x *Execution) finish(f Finish) {
 		}
 	}
 	x.waits = waitList{}
-	x.queue, x.root = nil, nil
+	x.queue = nil
 	x.commands = append(x.commands, f)
 }

@@ -241,8 +241,9 @@ func TestAnEndlessLoopEndsAtTheHistoryLimit(t *testing.T) {
 	h := start(t, `{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"},
 		"B": {"Type": "Choice", "Choices": [{"Variable": "$.stop", "IsPresent": true, "Next": "C"}], "Default": "A"}, "C": {"Type": "Succeed"}}}`, `{}`)
 	h.wantFailure(Failed, "States.Runtime", "The execution reached the maximum number of history events (25000).")
-	if len(h.history) > maxHistoryEvents {
-		t.Errorf("got %d events", len(h.history))
+	last := h.history[len(h.history)-1]
+	if len(h.history) != maxHistoryEvents || last.ID != maxHistoryEvents || last.Type != "ExecutionFailed" {
+		t.Errorf("got %d events, the last %d %s, want the end to be the %dth", len(h.history), last.ID, last.Type, maxHistoryEvents)
 	}
 }
 

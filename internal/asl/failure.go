@@ -23,16 +23,18 @@ const (
 // execution": 256 KiB of data as a UTF-8 encoded string.
 const maxDataSize = 256 * 1024
 
-// maxHistoryEvents is the quota "Maximum execution history size". It also ends
-// a machine that loops without ever waiting.
+// maxHistoryEvents is the quota "Maximum execution history size", the event that
+// ends the execution included. It also ends a machine that loops without ever
+// waiting.
 const maxHistoryEvents = 25_000
 
 // failure is an error of a state, a value of the workflow and not a Go error.
 type failure struct {
 	name, cause string
-	// alias is a second name that retriers and catchers may spell: the States
-	// Language calls a Parameters path that leads nowhere
-	// States.ParameterPathFailure, Step Functions reports States.Runtime.
+	// alias is a second name that retriers and catchers may spell. The States
+	// Language calls a path in Parameters that leads nowhere
+	// States.ParameterPathFailure and a Choice without a match
+	// States.NoChoiceMatched; Step Functions reports both as States.Runtime.
 	alias string
 	// fromTask is true for what a task reported.
 	fromTask bool

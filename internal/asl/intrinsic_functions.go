@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -83,7 +84,9 @@ func jsonMerge(_ *evaluator, _ *call, args []any) (any, error) {
 	for _, m := range objects[1].members {
 		merged = merged.with(m.key, m.value)
 	}
-	return merged, nil
+	members := slices.Clone(merged.members)
+	sortAsJavaHashMap(members, func(m member) string { return m.key })
+	return newObject(members...), nil
 }
 
 // stringToJSON gives null for blank text, as recorded on Step Functions.

@@ -108,7 +108,7 @@ func (p *path) findOne(v any) (any, string) {
 		case stepName:
 			o, isObject := v.(*object)
 			if !isObject {
-				return nil, fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'.", s.name, normalPath(p.steps[:i]), javaClass(v))
+				return nil, fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.", s.name, normalPath(p.steps[:i]), javaClass(v))
 			}
 			v, ok = o.get(s.name)
 		case stepIndex:
@@ -323,16 +323,16 @@ func javaClass(v any) string {
 	case nil:
 		return "null"
 	case bool:
-		return "com.fasterxml.jackson.databind.node.BooleanNode"
+		return "java.lang.Boolean"
 	case string:
-		return "com.fasterxml.jackson.databind.node.TextNode"
+		return "java.lang.String"
 	case []any:
-		return "com.fasterxml.jackson.databind.node.ArrayNode"
+		return "java.util.ArrayList"
 	case number:
 		if _, ok := v.int64(); ok {
-			return "com.fasterxml.jackson.databind.node.IntNode"
+			return "java.lang.Integer"
 		}
-		return "com.fasterxml.jackson.databind.node.DoubleNode"
+		return "java.lang.Double"
 	}
-	return "com.fasterxml.jackson.databind.node.ObjectNode"
+	return "java.util.LinkedHashMap"
 }

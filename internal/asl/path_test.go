@@ -82,7 +82,7 @@ func TestDefinitePathsSayWhyTheyFindNothing(t *testing.T) {
 		`$.x.y.z`:    `Missing property in path $['x']`,
 		`$.o.y.z`:    `Missing property in path $['o']['y']`,
 		`$.books[7]`: `No results for path: $['books'][7]`,
-		`$.limit.x`:  `Expected to find an object with property ['x'] in path $['limit'] but found 'com.fasterxml.jackson.databind.node.IntNode'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonNodeJsonProvider'.`,
+		`$.limit.x`:  `Expected to find an object with property ['x'] in path $['limit'] but found 'java.lang.Integer'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.`,
 		`$.limit[0]`: `Filter: [0] can only be applied to arrays. Current context is: 10`,
 	} {
 		p, err := parsePath(path)

@@ -237,7 +237,9 @@ func (x *Execution) executeChoice(t *thread, s *choiceState) {
 		}
 	}
 	if s.fallback.state == nil {
-		x.handle(t, t.failure(errNoChoiceMatched, "Failed to transition out of the state. The state does not point to a next state."))
+		f := t.failure(errRuntime, "Failed to transition out of the state. The state does not point to a next state.")
+		f.alias = errNoChoiceMatched
+		x.handle(t, f)
 		return
 	}
 	x.choose(t, s, input, s.fallback, s.io.assign)

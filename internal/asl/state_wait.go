@@ -40,7 +40,8 @@ func (p *parser) wait(f *fields, b base) state {
 // parseTimestamp reads RFC 3339 with a capital T and Z (States Language,
 // "Timestamps").
 func parseTimestamp(text string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339Nano, text)
+	var t time.Time
+	err := t.UnmarshalText([]byte(text)) // stricter than time.Parse
 	return t, err == nil
 }
 

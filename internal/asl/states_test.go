@@ -65,6 +65,14 @@ func TestAParametersFailureCanBeCaughtByItsSpecifiedName(t *testing.T) {
 	start(t, fmt.Sprintf(definition, errAll), `{}`).wantFailure(Failed, errRuntime, whileA+"The JSONPath '$.x' specified for the field 'x.$' could not be found in the input '{}'")
 }
 
+func TestAChoiceWithoutAMatchCanBeCaughtByItsSpecifiedName(t *testing.T) {
+	t.Parallel()
+	start(t, `{"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {
+		"A": {"Type": "Choice", "Choices": [{"Variable": "$", "IsNull": true, "Next": "B"}]}, "B": {"Type": "Succeed"}}}],
+		"Catch": [{"ErrorEquals": ["States.NoChoiceMatched"], "Next": "Z"}], "Next": "Z"}, "Z": {"Type": "Pass", "OutputPath": "$.Error", "End": true}}}`,
+		`{}`).want(Succeeded, `"States.NoChoiceMatched"`)
+}
+
 func TestChoice(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -115,7 +123,7 @@ func TestChoiceFailures(t *testing.T) {
 	t.Parallel()
 	definition := `{"StartAt": "A", "States": {"A": {"Type": "Choice", "Choices": [{"Variable": "$.a", "%s", "Next": "B"}]}, "B": {"Type": "Succeed"}}}`
 	none := strings.Replace(definition, `"%s"`, `"IsNull": true`, 1)
-	start(t, none, `{"a": 1}`).wantFailure(Failed, errNoChoiceMatched, whileA+"Failed to transition out of the state. The state does not point to a next state.")
+	start(t, none, `{"a": 1}`).wantFailure(Failed, errRuntime, whileA+"Failed to transition out of the state. The state does not point to a next state.")
 	start(t, none, `{}`).wantFailure(Failed, errRuntime, whileA+"Invalid path '$.a': The choice state's condition path references an invalid value.")
 	path := strings.Replace(definition, `"%s"`, `"StringEqualsPath": "$.b"`, 1)
 	start(t, path, `{"a": "x"}`).wantFailure(Failed, errRuntime, whileA+"Invalid path '$.b': The choice state's condition path references an invalid value.")

@@ -1,8 +1,9 @@
 package asl
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -178,25 +179,25 @@ func compileObject(o *object, at string, report func(at, message string)) *templ
 		}
 		expressions = append(expressions, templateMember{key: key, field: m.key, expr: &e})
 	}
-	sortAsJavaHashMap(expressions)
+	sortAsJavaHashMap(expressions, func(m templateMember) string { return m.key })
 	t.members = append(t.members, expressions...)
 	return t
 }
 
-// sortAsJavaHashMap puts evaluated fields in the order in which Step Functions
-// writes them, after the constant ones: that of a Java HashMap. It shows in the
-// text of histories and in States.Format.
-func sortAsJavaHashMap(members []templateMember) {
+// sortAsJavaHashMap puts members in the order of a Java HashMap, in which Step
+// Functions writes evaluated fields, after the constant ones, and merged objects.
+// It shows in the text of histories and in States.Format.
+func sortAsJavaHashMap[M any](members []M, key func(M) string) {
 	buckets := uint32(16)
 	for uint32(len(members)) > buckets/4*3 {
 		buckets *= 2
 	}
-	bucket := func(key string) uint32 {
+	bucket := func(m M) uint32 {
 		var h uint32
-		for _, c := range utf16.Encode([]rune(key)) {
+		for _, c := range utf16.Encode([]rune(key(m))) {
 			h = 31*h + uint32(c)
 		}
 		return (h ^ h>>16) & (buckets - 1)
 	}
-	sort.SliceStable(members, func(i, j int) bool { return bucket(members[i].key) < bucket(members[j].key) })
+	slices.SortStableFunc(members, func(a, b M) int { return cmp.Compare(bucket(a), bucket(b)) })
 }

@@ -41,13 +41,25 @@ func (x *Execution) drain() {
 	for len(x.queue) > 0 && x.status == Running {
 		t := x.queue[0]
 		x.queue = x.queue[1:]
-		for x.advance(t) && x.status == Running {
-			if x.lastID >= maxHistoryEvents-2 { // room for one more and the end
-				x.failed(&failure{name: errRuntime, cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", maxHistoryEvents)}, t.prevID)
-			}
+		for again := true; again && x.status == Running; {
+			again = x.advance(t)
+			x.limitHistory()
 		}
 	}
 	x.queue = nil
+}
+
+// limitHistory fails an execution that needs more events than it may have: the
+// last one is then its end.
+func (x *Execution) limitHistory() {
+	excess := int(x.lastID - (maxHistoryEvents - 1))
+	if excess <= 0 || x.status != Running {
+		return
+	}
+	x.history = x.history[:len(x.history)-excess]
+	x.lastID -= int64(excess)
+	cause := fmt.Sprintf("The execution reached the maximum number of history events (%d).", maxHistoryEvents)
+	x.failed(&failure{name: errRuntime, cause: cause}, x.lastID)
 }
 
 // advance does one thing for t and reports whether t can go on at once.
