@@ -13,9 +13,9 @@ import (
 const maxDepth = 1000
 
 // decode reads one JSON text. The last of several members of the same name wins,
-// as in Jackson; onDuplicate, if not nil, hears of each such name.
-func decode(text []byte, onDuplicate func(key string)) (any, error) {
-	d := decoder{text: text, onDuplicate: onDuplicate}
+// as in Jackson. If positions is not nil it is told where everything is.
+func decode(text []byte, positions *positions) (any, error) {
+	d := decoder{text: text, positions: positions}
 	d.space()
 	v, err := d.value(0)
 	if err != nil {
@@ -29,21 +29,24 @@ func decode(text []byte, onDuplicate func(key string)) (any, error) {
 }
 
 type decoder struct {
-	text        []byte
-	pos         int
-	onDuplicate func(key string)
+	text      []byte
+	pos       int
+	positions *positions
+}
+
+// syntaxError says what isn't JSON in a text, and where.
+type syntaxError struct {
+	offset, line, column int
+	message              string
+}
+
+func (e *syntaxError) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.line, e.column, e.message)
 }
 
 func (d *decoder) errorf(format string, args ...any) error {
-	line, column := 1, 1
-	for _, c := range d.text[:min(d.pos, len(d.text))] {
-		if c == '\n' {
-			line, column = line+1, 1
-		} else {
-			column++
-		}
-	}
-	return fmt.Errorf("line %d, column %d: %s", line, column, fmt.Sprintf(format, args...))
+	line, column := lineAndColumn(d.text, d.pos)
+	return &syntaxError{d.pos, line, column, fmt.Sprintf(format, args...)}
 }
 
 func (d *decoder) space() {
@@ -104,6 +107,7 @@ func (d *decoder) object(depth int) (any, error) {
 		if d.pos >= len(d.text) || d.text[d.pos] != '"' {
 			return nil, d.errorf("expected a member name")
 		}
+		begin := d.pos
 		key, err := d.string()
 		if err != nil {
 			return nil, err
@@ -118,7 +122,7 @@ func (d *decoder) object(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.add(o, key, v)
+		d.add(o, key, v, begin)
 		d.space()
 		if d.pos >= len(d.text) {
 			return nil, d.errorf("unexpected end of JSON in an object")
@@ -136,15 +140,14 @@ func (d *decoder) object(depth int) (any, error) {
 	}
 }
 
-func (d *decoder) add(o *object, key string, v any) {
+func (d *decoder) add(o *object, key string, v any, begin int) {
 	if i := o.find(key); i >= 0 {
-		if d.onDuplicate != nil {
-			d.onDuplicate(key)
-		}
+		d.positions.duplicate(key, begin)
 		o.members[i].value = v
 		return
 	}
 	o.members = append(o.members, member{key, v})
+	d.positions.member(o, begin)
 	if o.index != nil {
 		o.index[key] = len(o.members) - 1
 	} else {
@@ -160,7 +163,11 @@ func (d *decoder) array(depth int) (any, error) {
 		return []any{}, nil
 	}
 	var items []any
+	var begins []int
 	for {
+		if d.positions != nil {
+			begins = append(begins, d.pos)
+		}
 		v, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
@@ -176,6 +183,7 @@ func (d *decoder) array(depth int) (any, error) {
 			d.space()
 		case ']':
 			d.pos++
+			d.positions.elements(items, begins)
 			return items, nil
 		default:
 			return nil, d.errorf("expected ',' or ']', found %q", d.text[d.pos])

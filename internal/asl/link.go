@@ -17,6 +17,7 @@ func (p *parser) link(s *scope, f *fields) {
 				return
 			}
 			if t.state = s.states[t.name]; t.state == nil {
+				ends = true // who knows
 				p.dangling(st.common().at+field, t.name, f.place("States"))
 			}
 		})

@@ -2,6 +2,7 @@ package asl
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -100,7 +101,7 @@ func (m *Machine) Tasks() []TaskState {
 		t := TaskState{
 			State: s.name, Path: s.at, Resource: s.resource,
 			Timeout: s.timeout.fixed(), Heartbeat: s.heartbeat.fixed(),
-			Retry: append([]Retrier(nil), s.retry...),
+			Retry: slices.Clone(s.retry),
 		}
 		if s.io.parameters != nil {
 			t.Parameters = encode(s.io.parameters.constant)
@@ -120,7 +121,7 @@ func (m *Machine) CheckResources(known func(resource string) bool) error {
 	var problems []Problem
 	for _, s := range m.tasks {
 		if !known(s.resource) {
-			problems = append(problems, Problem{s.at + ".Resource", "the resource " + s.resource + " is not supported here"})
+			problems = append(problems, Problem{s.at + ".Resource", "the resource " + s.resource + " is not supported here", s.line, s.column})
 		}
 	}
 	if problems == nil {

@@ -1,7 +1,9 @@
 package asl
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,6 +12,9 @@ import (
 type Problem struct {
 	Path    string // "States.Process.Retry[0].MaxAttempts"; "" is the definition itself
 	Message string // "must be >= 0, not -1"
+	// Line and Column say where that is in the text, counted from 1. For
+	// something that is missing they give what it is missing from.
+	Line, Column int
 }
 
 // String gives the problem as one line.
@@ -20,8 +25,7 @@ func (p Problem) String() string {
 	return p.Path + ": " + p.Message
 }
 
-// InvalidError lists all problems of a definition, in the order in which they
-// are found, which is always the same.
+// InvalidError lists all problems of a definition in the order of its text.
 type InvalidError struct{ Problems []Problem }
 
 // Error gives one line for each problem.
@@ -51,13 +55,30 @@ func Parse(definition []byte) (*Machine, error) {
 		p.report("", "the definition is larger than %d bytes", maxDefinitionSize)
 		return nil, &InvalidError{p.problems}
 	}
-	v, err := decode(definition, func(key string) { p.report("", "the member %q appears twice in one object", key) })
+	where := newPositions()
+	v, err := decode(definition, where)
 	if err != nil {
-		p.report("", "not JSON: %s", err)
-		return nil, &InvalidError{p.problems}
+		problem := Problem{Message: "not JSON: " + err.Error()}
+		if syntax, ok := err.(*syntaxError); ok {
+			problem.Line, problem.Column = syntax.line, syntax.column
+		}
+		return nil, &InvalidError{[]Problem{problem}}
 	}
 	m := p.machine(v)
+	for _, s := range p.tasks {
+		s.line, s.column = lineAndColumn(definition, where.find(v, s.at+".Resource"))
+	}
+	for i, problem := range p.problems {
+		p.problems[i].Line, p.problems[i].Column = lineAndColumn(definition, where.find(v, problem.Path))
+	}
+	for _, d := range where.duplicates {
+		line, column := lineAndColumn(definition, d.offset)
+		p.problems = append(p.problems, Problem{"", fmt.Sprintf("the member %q appears twice in one object", d.key), line, column})
+	}
 	if len(p.problems) > 0 {
+		slices.SortStableFunc(p.problems, func(a, b Problem) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
 		return nil, &InvalidError{p.problems}
 	}
 	return m, nil
@@ -75,7 +96,7 @@ type parser struct {
 }
 
 func (p *parser) report(at, format string, args ...any) {
-	p.problems = append(p.problems, Problem{at, fmt.Sprintf(format, args...)})
+	p.problems = append(p.problems, Problem{Path: at, Message: fmt.Sprintf(format, args...)})
 }
 
 func (p *parser) machine(v any) *Machine {
@@ -205,11 +226,11 @@ func article(word string) string {
 // transition parses Next or End.
 func (f *fields) transition(b *base) {
 	next, hasNext := f.str("Next")
-	end, _ := f.boolean("End")
+	end, isBoolean := f.boolean("End")
 	switch {
 	case f.has("Next") && f.has("End"):
 		f.p.report(f.at, "must have Next or End, not both")
-	case f.has("End") && !end:
+	case isBoolean && !end:
 		f.p.report(f.place("End"), "must be true or be left out")
 	case !f.has("Next") && !f.has("End"):
 		f.p.report(f.at, "must have Next or End")

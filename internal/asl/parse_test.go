@@ -45,7 +45,7 @@ func TestParseReportsProblemsAtTheirPlaces(t *testing.T) {
 		"a definition that isn't an object":   {`[]`, []string{"the definition must be an object, not array"}},
 		"a member that appears twice":         {`{"StartAt": "A", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`, []string{`the member "StartAt" appears twice in one object`}},
 		"nothing at all":                      {`{}`, []string{"StartAt: is missing", "States: is missing"}},
-		"no states":                           {`{"StartAt": "A", "States": {}}`, []string{"States: must not be empty", `StartAt: there is no state "A"`}},
+		"no states":                           {`{"StartAt": "A", "States": {}}`, []string{`StartAt: there is no state "A"`, "States: must not be empty"}},
 		"a start that isn't there":            {`{"StartAt": "B", "States": {"A": {"Type": "Succeed"}}}`, []string{`StartAt: there is no state "B"`}},
 		"a version that doesn't exist":        {`{"Version": "2.0", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`, []string{`Version: must be "1.0", not "2.0"`}},
 		"a timeout of the machine":            {`{"TimeoutSeconds": 0, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`, []string{"TimeoutSeconds: must be >= 1, not 0"}},
@@ -60,12 +60,12 @@ func TestParseReportsProblemsAtTheirPlaces(t *testing.T) {
 		"an unknown field of a state":         {one(`{"Type": "Pass", "End": true, "Nxt": "A"}`), []string{"States.A.Nxt: unknown field: a Pass state cannot have it"}},
 		"a field of another type of state":    {one(`{"Type": "Succeed", "ResultPath": "$.a", "Next": "A"}`), []string{"States.A.ResultPath: unknown field: a Succeed state cannot have it", "States.A.Next: unknown field: a Succeed state cannot have it"}},
 		"neither Next nor End":                {one(`{"Type": "Pass"}`), []string{"States.A: must have Next or End"}},
-		"End with Next":                       {one(`{"Type": "Pass", "Next": "A", "End": true}`), []string{"States.A: must have Next or End, not both", "States: no state reachable from StartAt ends the execution"}},
+		"End with Next":                       {one(`{"Type": "Pass", "Next": "A", "End": true}`), []string{"States: no state reachable from StartAt ends the execution", "States.A: must have Next or End, not both"}},
 		"End that is false":                   {one(`{"Type": "Pass", "End": false}`), []string{"States.A.End: must be true or be left out"}},
-		"a dangling Next":                     {one(`{"Type": "Pass", "Next": "Gone"}`), []string{`States.A.Next: there is no state "Gone"`, "States: no state reachable from StartAt ends the execution"}},
+		"a dangling Next":                     {one(`{"Type": "Pass", "Next": "Gone"}`), []string{`States.A.Next: there is no state "Gone"`}},
 		"an unreachable state":                {`{"StartAt": "A", "States": {"A": {"Type": "Succeed"}, "B": {"Type": "Succeed"}}}`, []string{"States.B: no state leads here: it is not reachable from StartAt"}},
 		"a loop without an end":               {one(`{"Type": "Pass", "Next": "A"}`), []string{"States: no state reachable from StartAt ends the execution"}},
-		"a wrong type":                        {one(`{"Type": "Pass", "End": "yes", "Comment": 1}`), []string{"States.A.Comment: must be a string, not number", "States.A.End: must be a boolean, not string", "States.A.End: must be true or be left out"}},
+		"a wrong type":                        {one(`{"Type": "Pass", "End": "yes", "Comment": 1}`), []string{"States.A.End: must be a boolean, not string", "States.A.Comment: must be a string, not number"}},
 		"a path without '$'":                  {one(`{"Type": "Pass", "End": true, "InputPath": "a"}`), []string{`States.A.InputPath: "a" is not a path: must begin with '$'`}},
 		"a path that breaks off":              {one(`{"Type": "Pass", "End": true, "OutputPath": "$.a["}`), []string{`States.A.OutputPath: "$.a[" is not a path: the '[' at position 3 is not closed`}},
 		"a path function":                     {one(`{"Type": "Pass", "End": true, "OutputPath": "$.a.length()"}`), []string{`States.A.OutputPath: "$.a.length()" is not a path: path functions such as length() are not supported`}},
@@ -94,8 +94,8 @@ func TestParseReportsProblemsAtTheirPlaces(t *testing.T) {
 		"States.ALL that isn't last":             {retry(`[{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E"]}]`), []string{"States.A.Retry[0].ErrorEquals[0]: States.ALL must be in the last entry"}},
 		"an unknown reserved error":              {retry(`[{"ErrorEquals": ["States.Oops"]}]`), []string{`States.A.Retry[0].ErrorEquals[0]: unknown error name "States.Oops": names that begin with "States." are reserved`}},
 		"an unknown field of a retrier":          {retry(`[{"ErrorEquals": ["E"], "Interval": 1}]`), []string{"States.A.Retry[0].Interval: unknown field: an entry of Retry cannot have it"}},
-		"a catcher that leads nowhere":           {task(`"Catch": [{"ErrorEquals": ["E"], "Next": "Gone"}, {"ErrorEquals": ["F"]}]`), []string{"States.A.Catch[1].Next: is missing", `States.A.Catch[0].Next: there is no state "Gone"`}},
-		"no rules":                               {choice(`[]`), []string{"States.A.Choices: must not be empty", "States.B: no state leads here: it is not reachable from StartAt", "States: no state reachable from StartAt ends the execution"}},
+		"a catcher that leads nowhere":           {task(`"Catch": [{"ErrorEquals": ["E"], "Next": "Gone"}, {"ErrorEquals": ["F"]}]`), []string{`States.A.Catch[0].Next: there is no state "Gone"`, "States.A.Catch[1].Next: is missing"}},
+		"no rules":                               {choice(`[]`), []string{"States: no state reachable from StartAt ends the execution", "States.A.Choices: must not be empty", "States.B: no state leads here: it is not reachable from StartAt"}},
 		"a rule without Next":                    {choice(`[{"Variable": "$.a", "IsNull": true, "Next": "B"}, {"Variable": "$.a", "IsNull": true}]`), []string{"States.A.Choices[1].Next: is missing"}},
 		"a rule without an operator":             {choice(`[{"Variable": "$.a", "Next": "B"}]`), []string{"States.A.Choices[0]: has no comparison operator"}},
 		"a rule with two operators":              {choice(`[{"Variable": "$.a", "IsNull": true, "IsString": true, "Next": "B"}]`), []string{"States.A.Choices[0].IsString: a comparison has one operator; there is IsNull already"}},
@@ -111,16 +111,16 @@ func TestParseReportsProblemsAtTheirPlaces(t *testing.T) {
 		"a Wait until no time":                   {one(`{"Type": "Wait", "Timestamp": "2026-01-01", "End": true}`), []string{`States.A.Timestamp: must be a time as RFC 3339 writes it, such as 2016-03-14T01:59:00Z, not "2026-01-01"`}},
 		"Error and ErrorPath":                    {one(`{"Type": "Fail", "Error": "E", "ErrorPath": "$.e"}`), []string{"States.A: must have Error or ErrorPath, not both"}},
 		"a Parallel without branches":            {one(`{"Type": "Parallel", "Branches": [], "End": true}`), []string{"States.A.Branches: must not be empty"}},
-		"a problem inside a branch":              {one(`{"Type": "Parallel", "Branches": [{"StartAt": "B", "States": {"B": {"Type": "Pass", "Next": "A"}}}], "End": true}`), []string{`States.A.Branches[0].States.B.Next: the state "A" is in another scope (States.A)`, "States.A.Branches[0].States: no state reachable from StartAt ends the execution"}},
+		"a problem inside a branch":              {one(`{"Type": "Parallel", "Branches": [{"StartAt": "B", "States": {"B": {"Type": "Pass", "Next": "A"}}}], "End": true}`), []string{`States.A.Branches[0].States.B.Next: the state "A" is in another scope (States.A)`}},
 		"a state name used twice":                {one(`{"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}], "End": true}`), []string{`States.A.Branches[0].States.A: the name "A" is taken by States.A: state names must be unique in the whole machine`}},
 		"a Map without a processor":              {one(`{"Type": "Map", "End": true}`), []string{"States.A.ItemProcessor: is missing"}},
-		"a distributed Map":                      {one(`{"Type": "Map", "Label": "L", "ItemReader": {}, "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "B", "States": {"B": {"Type": "Succeed"}}}, "ResultWriter": {}, "End": true}`), []string{"States.A.ItemReader: ItemReader belongs to the distributed Map, which is not supported", "States.A.ResultWriter: ResultWriter belongs to the distributed Map, which is not supported", "States.A.Label: Label belongs to the distributed Map, which is not supported", `States.A.ItemProcessor.ProcessorConfig.Mode: the distributed Map is not supported; use "INLINE"`}},
+		"a distributed Map":                      {one(`{"Type": "Map", "Label": "L", "ItemReader": {}, "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "B", "States": {"B": {"Type": "Succeed"}}}, "ResultWriter": {}, "End": true}`), []string{"States.A.Label: Label belongs to the distributed Map, which is not supported", "States.A.ItemReader: ItemReader belongs to the distributed Map, which is not supported", `States.A.ItemProcessor.ProcessorConfig.Mode: the distributed Map is not supported; use "INLINE"`, "States.A.ResultWriter: ResultWriter belongs to the distributed Map, which is not supported"}},
 		"a tolerated share above 100":            {one(`{"Type": "Map", "ToleratedFailurePercentage": 101, "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Succeed"}}}, "End": true}`), []string{"States.A.ToleratedFailurePercentage: must be from 0 to 100, not 101"}},
 		"a batcher without a size":               {one(`{"Type": "Map", "ItemBatcher": {}, "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Succeed"}}}, "End": true}`), []string{"States.A.ItemBatcher: must have MaxItemsPerBatch or MaxInputBytesPerBatch"}},
 		"a variable name that is none":           {one(`{"Type": "Pass", "Assign": {"1a": 1, "states": 2}, "End": true}`), []string{`States.A.Assign.1a: "1a" is not a variable name`, `States.A.Assign.states: the variable name "states" is reserved`}},
 		"a variable of the scope around":         {`{"StartAt": "A", "States": {"A": {"Type": "Map", "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Pass", "Assign": {"x": 1}, "End": true}}}, "Next": "C"}, "C": {"Type": "Pass", "Assign": {"x": 1}, "End": true}}}`, []string{`States.A.ItemProcessor.States.B.Assign.x: the variable "x" is assigned in the scope around this one (States.C.Assign.x)`}},
 		"cross-account access":                   {task(`"Credentials": {"RoleArn": "r"}`), []string{"States.A.Credentials: Credentials (cross-account access) are not supported"}},
-		"several problems, all of them, at once": {`{"StartAt": "Z", "States": {"A": {"Type": "Pass"}, "B": {"Type": "Nope"}}}`, []string{"States.A: must have Next or End", `States.B.Type: unknown state type "Nope"`, `StartAt: there is no state "Z"`}},
+		"several problems, all of them, at once": {`{"StartAt": "Z", "States": {"A": {"Type": "Pass"}, "B": {"Type": "Nope"}}}`, []string{`StartAt: there is no state "Z"`, "States.A: must have Next or End", `States.B.Type: unknown state type "Nope"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,6 +128,44 @@ func TestParseReportsProblemsAtTheirPlaces(t *testing.T) {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestProblemsHaveLineAndColumn(t *testing.T) {
+	t.Parallel()
+	definition := `{
+  "StartAt": "A.b",
+  "States": {
+    "A": {"Type": "Succeed"},
+    "A.b": {
+      "Type": "Task",
+      "Resource": "` + function + `",
+      "Retry": [
+        {"ErrorEquals": ["E"]},
+        {"MaxAttempts": -1, "ErrorEquals": ["F", 1]}
+      ],
+      "Retry ": 1
+    }
+  }
+}`
+	_, err := Parse([]byte(definition))
+	var invalid *InvalidError
+	if !errors.As(err, &invalid) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range invalid.Problems {
+		got = append(got, fmt.Sprintf("%d:%d: %s", p.Line, p.Column, p))
+	}
+	want := []string{
+		"4:5: States.A: no state leads here: it is not reachable from StartAt",
+		"5:5: States.A.b: must have Next or End",
+		"10:10: States.A.b.Retry[1].MaxAttempts: must be >= 0, not -1",
+		"10:50: States.A.b.Retry[1].ErrorEquals[1]: must be a string, not number",
+		"12:7: States.A.b.Retry : unknown field: a Task state cannot have it",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 type taskState struct {
 	base
 	resource string
+	// line and column are where Resource is in the definition.
+	line, column int
 	// For a service integration such as arn:aws:states:::sqs:sendMessage, the
 	// two parts by which the history knows it; empty for a function's ARN.
 	resourceType, action string
