@@ -1,8 +1,9 @@
-// Package awsconfig is the SDK configuration of a Lambda function.
+// Package awsconfig is the configuration of a Lambda function: what it finds in
+// its environment, and how it uses the SDK.
 //
-// It reads what Lambda sets in the environment and nothing else: neither files
-// nor instance metadata, which the SDK's config package links in for some
-// 2 MB a binary and a slower start.
+// Region and credentials are what Lambda sets in the environment, and nothing
+// else: neither files nor instance metadata, which the SDK's config package
+// links in for some 2 MB a binary and a slower start.
 package awsconfig
 
 import (
@@ -28,26 +29,51 @@ const (
 	maxBackoff     = time.Second
 )
 
-// Load returns the configuration: region and credentials of the function's
-// role, and an endpoint for all services, if AWS_ENDPOINT_URL names one.
-func Load(getenv func(string) string) (aws.Config, error) {
-	var missing error
-	required := func(name string) string {
-		value := getenv(name)
-		if value == "" {
-			missing = errors.Join(missing, fmt.Errorf("%s is not set", name))
-		}
-		return value
+// Environment reads environment variables and collects what is wrong with them.
+type Environment struct {
+	getenv   func(string) string
+	problems []error
+}
+
+// NewEnvironment returns the environment that getenv reads.
+func NewEnvironment(getenv func(string) string) *Environment {
+	return &Environment{getenv: getenv}
+}
+
+// Required returns a variable that must be set.
+func (e *Environment) Required(name string) string {
+	value := e.getenv(name)
+	if value == "" {
+		e.problems = append(e.problems, fmt.Errorf("%s is not set", name))
 	}
+	return value
+}
+
+// Err returns all problems found so far, and others, as one error, or nil.
+func (e *Environment) Err(others ...error) error {
+	return errors.Join(append(others, e.problems...)...)
+}
+
+// Check calls fatal with Err, if that is not nil.
+func (e *Environment) Check(fatal func(v ...any), others ...error) {
+	if err := e.Err(others...); err != nil {
+		fatal(err)
+	}
+}
+
+// SDK returns the SDK's configuration: region and credentials of the function's
+// role, and an endpoint for all services, if AWS_ENDPOINT_URL names one.
+func (e *Environment) SDK() aws.Config {
 	cfg := aws.Config{
-		Region: required("AWS_REGION"),
+		Region: e.Required("AWS_REGION"),
 		// Valid as long as the execution environment lives.
 		Credentials: credentials.NewStaticCredentialsProvider(
-			required("AWS_ACCESS_KEY_ID"), required("AWS_SECRET_ACCESS_KEY"), getenv("AWS_SESSION_TOKEN")),
+			e.Required("AWS_ACCESS_KEY_ID"), e.Required("AWS_SECRET_ACCESS_KEY"), e.getenv("AWS_SESSION_TOKEN")),
 		HTTPClient: awshttp.NewBuildableClient().
 			WithTimeout(attemptTimeout).
 			WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout }).
-			WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 }),
+			// A page of the listing is read by up to 16 requests at once.
+			WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 16 }),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts = maxAttempts
@@ -55,8 +81,8 @@ func Load(getenv func(string) string) (aws.Config, error) {
 			})
 		},
 	}
-	if endpoint := getenv("AWS_ENDPOINT_URL"); endpoint != "" {
+	if endpoint := e.getenv("AWS_ENDPOINT_URL"); endpoint != "" {
 		cfg.BaseEndpoint = &endpoint
 	}
-	return cfg, missing
+	return cfg
 }

@@ -21,7 +21,9 @@ type Metrics struct {
 var _ task.Metrics = (*Metrics)(nil)
 
 // New returns the metrics of a namespace.
-func New(client *cloudwatch.Client, namespace string) *Metrics { return &Metrics{client, namespace} }
+func New(cfg aws.Config, namespace string, options ...func(*cloudwatch.Options)) *Metrics {
+	return &Metrics{cloudwatch.NewFromConfig(cfg, options...), namespace}
+}
 
 // Count implements task.Metrics.
 func (c *Metrics) Count(ctx context.Context, m task.Metric, n int) error {

@@ -26,13 +26,10 @@ const (
 	protocolVariable = "TASKS_TEST_CLOUDWATCH_PROTOCOL"
 )
 
-func connect(t *testing.T, transport http.RoundTripper) *cloudwatch.Client {
-	t.Helper()
-	return cloudwatch.NewFromConfig(awstest.Config(t, endpointVariable, transport), func(o *cloudwatch.Options) {
-		if os.Getenv(protocolVariable) == "query" {
-			o.Protocol = awsquery.New(schemas.GraniteServiceVersion20100801)
-		}
-	})
+func protocol(o *cloudwatch.Options) {
+	if os.Getenv(protocolVariable) == "query" {
+		o.Protocol = awsquery.New(schemas.GraniteServiceVersion20100801)
+	}
 }
 
 func TestMetrics(t *testing.T) {
@@ -47,7 +44,7 @@ func TestMetrics(t *testing.T) {
 			t.Parallel()
 			tasktest.ExerciseMetrics(t, func(t *testing.T) (task.Metrics, func(task.Metric) int) {
 				namespace := "Tasks/" + rand.Text()
-				direct := connect(t, nil)
+				direct := cloudwatch.NewFromConfig(awstest.Config(t, endpointVariable, nil), protocol)
 				total := func(m task.Metric) int {
 					out, err := direct.GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
 						Namespace: &namespace, MetricName: aws.String(string(m)), Period: aws.Int32(60),
@@ -63,7 +60,7 @@ func TestMetrics(t *testing.T) {
 					}
 					return int(sum)
 				}
-				return cwmetrics.New(connect(t, transport), namespace), total
+				return cwmetrics.New(awstest.Config(t, endpointVariable, transport), namespace, protocol), total
 			})
 		})
 	}
@@ -72,7 +69,8 @@ func TestMetrics(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	transport := &awstest.Transport{Choose: func(string, int) awstest.Fault { return awstest.Lost }}
-	if err := cwmetrics.New(connect(t, transport), "Tasks").Count(t.Context(), task.DeadLettered, 1); !task.IsKind(err, task.Unavailable) {
+	metrics := cwmetrics.New(awstest.Config(t, endpointVariable, transport), "Tasks")
+	if err := metrics.Count(t.Context(), task.DeadLettered, 1); !task.IsKind(err, task.Unavailable) {
 		t.Errorf("got %v, want kind %s", err, task.Unavailable)
 	}
 }

@@ -53,7 +53,8 @@ func (t *Table) Due(ctx context.Context, now task.Time, limit int) ([]task.Task,
 		ids = append(ids, r.ids...)
 	}
 	slices.Sort(ids)
-	records, err := t.readAll(ctx, slices.Compact(ids))
+	// Consistently: who has just deferred a task must not get it again.
+	records, err := t.readAll(ctx, slices.Compact(ids), true)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 	if err != nil {
 		return task.Page{}, err
 	}
-	records, err := t.readAll(ctx, ids)
+	records, err := t.readAll(ctx, ids, false)
 	if err != nil {
 		return task.Page{}, err
 	}

@@ -85,14 +85,13 @@ func (t *Table) query(ctx context.Context, q shardQuery) (shardResult, error) {
 	return result, nil
 }
 
-// readAll returns the records of ids, as far as they are there. It may return
-// them as they were a moment ago.
-func (t *Table) readAll(ctx context.Context, ids []task.ID) (map[task.ID]record, error) {
+// readAll returns the records of ids, as far as they are there.
+func (t *Table) readAll(ctx context.Context, ids []task.ID, consistent bool) (map[task.ID]record, error) {
 	var keys []item
 	for _, id := range ids {
 		keys = append(keys, key(string(id)))
 	}
-	items, err := t.batchGet(ctx, keys, false)
+	items, err := t.batchGet(ctx, keys, consistent)
 	if err != nil {
 		return nil, err
 	}

@@ -35,8 +35,8 @@ type Table struct {
 var _ task.Store = (*Table)(nil)
 
 // New returns the store in the table of that name.
-func New(client *dynamodb.Client, name string) *Table {
-	return &Table{client: client, name: name}
+func New(cfg aws.Config, name string) *Table {
+	return &Table{client: dynamodb.NewFromConfig(cfg), name: name}
 }
 
 // Get implements task.Store.

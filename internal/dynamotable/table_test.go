@@ -54,8 +54,7 @@ func open(t *testing.T, transport http.RoundTripper) (*dynamotable.Table, *dynam
 	if err := dynamodb.NewTableExistsWaiter(direct).Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: &name}, 2*time.Minute); err != nil {
 		t.Fatalf("create table: %v", err)
 	}
-	client := dynamodb.NewFromConfig(awstest.Config(t, endpointVariable, transport))
-	return dynamotable.New(client, name), direct, name
+	return dynamotable.New(awstest.Config(t, endpointVariable, transport), name), direct, name
 }
 
 func newID(t *testing.T) task.ID {

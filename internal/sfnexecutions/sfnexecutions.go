@@ -48,8 +48,8 @@ type Executions struct {
 var _ task.Executions = (*Executions)(nil)
 
 // New returns the executions of the state machine of that ARN and type.
-func New(client *sfn.Client, machine string, workflow WorkflowType) *Executions {
-	return &Executions{client: client, machine: machine, express: workflow == Express, patient: newPatientRetryer()}
+func New(cfg aws.Config, machine string, workflow WorkflowType) *Executions {
+	return &Executions{client: sfn.NewFromConfig(cfg), machine: machine, express: workflow == Express, patient: newPatientRetryer()}
 }
 
 // newPatientRetryer returns what StartExecution is tried with: until the

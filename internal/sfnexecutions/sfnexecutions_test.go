@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"tasks/internal/awsconfig/awstest"
@@ -49,9 +50,10 @@ func createMachine(t *testing.T, client *sfn.Client, definition string) (arn str
 	return *created.StateMachineArn
 }
 
-func connect(t *testing.T, transport http.RoundTripper) *sfn.Client {
+// config returns a configuration whose requests go through the transport.
+func config(t *testing.T, transport http.RoundTripper) aws.Config {
 	t.Helper()
-	return sfn.NewFromConfig(awstest.Config(t, endpointVariable, transport))
+	return awstest.Config(t, endpointVariable, transport)
 }
 
 func TestExecutions(t *testing.T) {
@@ -68,9 +70,9 @@ func TestExecutions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tasktest.ExerciseExecutions(t, func(t *testing.T) tasktest.ExecutionsUnderTest {
-				direct := connect(t, nil)
+				direct := sfn.NewFromConfig(config(t, nil))
 				machine := createMachine(t, direct, untilStopped)
-				x := sfnexecutions.New(connect(t, transport), machine, sfnexecutions.Standard)
+				x := sfnexecutions.New(config(t, transport), machine, sfnexecutions.Standard)
 				stop := func(m task.Message) task.ExecutionOutcome {
 					return stopExecution(t, direct, machine, m)
 				}
@@ -82,8 +84,8 @@ func TestExecutions(t *testing.T) {
 
 func TestStatusTellsErrorAndCause(t *testing.T) {
 	t.Parallel()
-	client := connect(t, nil)
-	x := sfnexecutions.New(client, createMachine(t, client, failing), sfnexecutions.Standard)
+	cfg := config(t, nil)
+	x := sfnexecutions.New(cfg, createMachine(t, sfn.NewFromConfig(cfg), failing), sfnexecutions.Standard)
 	m := newMessage(t)
 	if err := x.Start(t.Context(), m); err != nil {
 		t.Fatalf("Start: %v", err)
@@ -108,7 +110,7 @@ func TestStatusTellsErrorAndCause(t *testing.T) {
 
 func TestStartWaitsForAServiceThatThrottles(t *testing.T) {
 	t.Parallel()
-	direct := connect(t, nil)
+	direct := sfn.NewFromConfig(config(t, nil))
 	machine := createMachine(t, direct, untilStopped)
 	transport := &awstest.Transport{Choose: func(_ string, attempt int) awstest.Fault {
 		if attempt < 4 {
@@ -116,7 +118,7 @@ func TestStartWaitsForAServiceThatThrottles(t *testing.T) {
 		}
 		return awstest.None
 	}}
-	x := sfnexecutions.New(connect(t, transport), machine, sfnexecutions.Standard)
+	x := sfnexecutions.New(config(t, transport), machine, sfnexecutions.Standard)
 	m := newMessage(t)
 	if err := x.Start(t.Context(), m); err != nil {
 		t.Fatalf("Start: %v", err)
@@ -131,8 +133,8 @@ func TestUnavailable(t *testing.T) {
 	for _, fault := range []awstest.Fault{awstest.Lost, awstest.Throttled, awstest.ServerError} {
 		t.Run(fmt.Sprintf("fault %d", fault), func(t *testing.T) {
 			t.Parallel()
-			client := connect(t, &awstest.Transport{Choose: func(string, int) awstest.Fault { return fault }})
-			x := sfnexecutions.New(client, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Standard)
+			cfg := config(t, &awstest.Transport{Choose: func(string, int) awstest.Fault { return fault }})
+			x := sfnexecutions.New(cfg, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Standard)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			m := newMessage(t)
@@ -151,7 +153,7 @@ func TestUnavailable(t *testing.T) {
 
 func TestExpressCannotBeAsked(t *testing.T) {
 	t.Parallel()
-	x := sfnexecutions.New(nil, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Express)
+	x := sfnexecutions.New(aws.Config{}, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Express)
 	m := newMessage(t)
 	if _, err := x.Status(t.Context(), m); !task.IsKind(err, task.Unsupported) {
 		t.Errorf("Status: got %v, want kind %s", err, task.Unsupported)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -22,7 +23,7 @@ type Queue struct {
 var _ task.Queue = (*Queue)(nil)
 
 // NewQueue returns the queue of that URL.
-func NewQueue(client *sqs.Client, url string) *Queue { return &Queue{client, url} }
+func NewQueue(cfg aws.Config, url string) *Queue { return &Queue{sqs.NewFromConfig(cfg), url} }
 
 // Send implements task.Queue.
 func (q *Queue) Send(ctx context.Context, m task.Message) error {
@@ -38,8 +39,8 @@ type DeadLetterQueue struct {
 var _ task.DeadLetterQueue = (*DeadLetterQueue)(nil)
 
 // NewDeadLetterQueue returns the dead letter queue of that URL.
-func NewDeadLetterQueue(client *sqs.Client, url string) *DeadLetterQueue {
-	return &DeadLetterQueue{client, url}
+func NewDeadLetterQueue(cfg aws.Config, url string) *DeadLetterQueue {
+	return &DeadLetterQueue{sqs.NewFromConfig(cfg), url}
 }
 
 // Send implements task.DeadLetterQueue. Characters that SQS does not carry

@@ -52,12 +52,6 @@ func create(t *testing.T) (url string, receive func() []string) {
 	}
 }
 
-// connect returns a client whose requests go through the transport.
-func connect(t *testing.T, transport http.RoundTripper) *sqs.Client {
-	t.Helper()
-	return sqs.NewFromConfig(awstest.Config(t, endpointVariable, transport))
-}
-
 // transports are the ways to the queues.
 func transports() map[string]http.RoundTripper {
 	return map[string]http.RoundTripper{
@@ -78,7 +72,7 @@ func TestQueue(t *testing.T) {
 			t.Parallel()
 			tasktest.ExerciseQueue(t, func(t *testing.T) tasktest.QueueUnderTest {
 				url, receive := create(t)
-				return tasktest.QueueUnderTest{Queue: sqsqueue.NewQueue(connect(t, transport), url), Receive: receive}
+				return tasktest.QueueUnderTest{Queue: sqsqueue.NewQueue(awstest.Config(t, endpointVariable, transport), url), Receive: receive}
 			})
 		})
 	}
@@ -91,7 +85,7 @@ func TestDeadLetterQueue(t *testing.T) {
 			t.Parallel()
 			tasktest.ExerciseDeadLetterQueue(t, func(t *testing.T) (task.DeadLetterQueue, func() []string) {
 				url, receive := create(t)
-				return sqsqueue.NewDeadLetterQueue(connect(t, transport), url), receive
+				return sqsqueue.NewDeadLetterQueue(awstest.Config(t, endpointVariable, transport), url), receive
 			})
 		})
 	}
@@ -100,7 +94,7 @@ func TestDeadLetterQueue(t *testing.T) {
 func TestDeadLetterQueueReplacesWhatSQSDoesNotCarry(t *testing.T) {
 	t.Parallel()
 	url, receive := create(t)
-	err := sqsqueue.NewDeadLetterQueue(connect(t, nil), url).Send(t.Context(), "a\x00b\x1fc\uFFFEd\xffe\tf\U0010FFFF")
+	err := sqsqueue.NewDeadLetterQueue(awstest.Config(t, endpointVariable, nil), url).Send(t.Context(), "a\x00b\x1fc\uFFFEd\xffe\tf\U0010FFFF")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +107,8 @@ func TestDeadLetterQueueReplacesWhatSQSDoesNotCarry(t *testing.T) {
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []awstest.Fault{awstest.Lost, awstest.Throttled, awstest.ServerError} {
-		client := connect(t, &awstest.Transport{Choose: func(string, int) awstest.Fault { return fault }})
-		err := sqsqueue.NewQueue(client, "http://127.0.0.1/queue").Send(t.Context(), task.Message{})
+		cfg := awstest.Config(t, endpointVariable, &awstest.Transport{Choose: func(string, int) awstest.Fault { return fault }})
+		err := sqsqueue.NewQueue(cfg, "http://127.0.0.1/queue").Send(t.Context(), task.Message{})
 		if !task.IsKind(err, task.Unavailable) {
 			t.Errorf("fault %d: got %v, want kind %s", fault, err, task.Unavailable)
 		}
