@@ -125,11 +125,17 @@ func (f *front) body(w http.ResponseWriter, r *http.Request) (string, *api.Probl
 		}
 		defer f.bodies.Release(size)
 	}
-	var b strings.Builder
-	_, err := io.Copy(&b, http.MaxBytesReader(w, r.Body, api.MaxBodyBytes))
+	var body []byte
+	var err error
+	if r.ContentLength > 0 {
+		body = make([]byte, size)
+		_, err = io.ReadFull(r.Body, body)
+	} else {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, api.MaxBodyBytes))
+	}
 	switch {
 	case err == nil:
-		return b.String(), nil
+		return string(body), nil
 	case errors.As(err, new(*http.MaxBytesError)):
 		return "", tooLarge
 	}
