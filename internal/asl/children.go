@@ -161,7 +161,7 @@ func (x *Execution) abortChildren(t, failed *thread, after int64) {
 func (x *Execution) abort(t *thread, after int64, failed bool) {
 	b := t.state.common()
 	x.abortChildren(t, nil, after)
-	if t.enteredID > 0 && isAborted(t.state, failed) {
+	if t.phase != phaseEnter && isAborted(t.state, failed) {
 		x.recordAfter(after, b.types.aborted, noDetail)
 	}
 	t.phase = phaseEnded

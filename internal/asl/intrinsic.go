@@ -39,7 +39,7 @@ func isCall(text string) bool { return strings.HasPrefix(text, "States.") }
 
 // parseCall compiles an intrinsic function call.
 func parseCall(text string) (*call, error) {
-	s := &callScanner{pathScanner{text: text}}
+	s := &callScanner{pathScanner{text: text, nameEnd: endsNameInCall}}
 	c, err := s.call(1)
 	if err != nil {
 		return nil, err

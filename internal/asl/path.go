@@ -19,6 +19,10 @@ import (
 //
 // A path of members and elements alone is definite and gives one value; any
 // other gives an array of what it found, and never fails.
+//
+// This is a parser of our own because that flavour, its messages and objects
+// that keep their order are what the Go libraries (RFC 9535 or Goessner's
+// original) don't have.
 type path struct {
 	text     string
 	root     pathRoot
@@ -61,7 +65,7 @@ type step struct {
 
 // parsePath compiles text, which must begin with '$'.
 func parsePath(text string) (*path, error) {
-	s := pathScanner{text: text}
+	s := pathScanner{text: text, nameEnd: endsNameInPath}
 	p, err := s.path()
 	if err != nil {
 		return nil, err

@@ -159,7 +159,10 @@ func (s *pathScanner) filterStep() (step, error) {
 	if !s.accept("(") {
 		return step{}, fmt.Errorf("'(' is missing after '?' at position %d", s.pos)
 	}
+	outside := s.nameEnd
+	s.nameEnd = endsNameInFilter
 	f, err := s.filterOr()
+	s.nameEnd = outside
 	if err != nil {
 		return step{}, err
 	}

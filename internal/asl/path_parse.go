@@ -12,8 +12,17 @@ import (
 type pathScanner struct {
 	text  string
 	pos   int
-	depth int
+	depth int // of the filter
+	// nameEnd has the characters that end a name after a dot. Any other may be
+	// in one, but what is around the path must not be taken for it.
+	nameEnd string
 }
+
+const (
+	endsNameInPath   = ".[]() \t"
+	endsNameInCall   = endsNameInPath + ","
+	endsNameInFilter = endsNameInCall + "'\"=<>!&|"
+)
 
 // maxFilterDepth bounds parentheses and negations within one filter.
 const maxFilterDepth = 50
@@ -125,7 +134,7 @@ func (s *pathScanner) dotted() (step, error) {
 			s.pos += 2
 			continue
 		}
-		if strings.IndexByte(".[]()' \t,:=<>!&|\"", c) >= 0 {
+		if strings.IndexByte(s.nameEnd, c) >= 0 {
 			break
 		}
 		name.WriteByte(c)

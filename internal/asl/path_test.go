@@ -8,7 +8,7 @@ const library = `{"books": [
 	{"title": "A", "price": 8.95, "tags": ["x", "y"], "in stock": true},
 	{"title": "B", "price": 22, "isbn": "1"},
 	{"title": "C", "price": 8, "isbn": null}],
-	"a-b": 1, "a.b": 2, "ünï": 3, "limit": 10, "o": {"x": {"title": "D"}}}`
+	"a-b": 1, "a.b": 2, "x:y/z@1,2=3": 4, "ünï": 3, "limit": 10, "o": {"x": {"title": "D"}}}`
 
 func TestPathsSelect(t *testing.T) {
 	t.Parallel()
@@ -19,6 +19,7 @@ func TestPathsSelect(t *testing.T) {
 		`$.a-b`:                               `1`,
 		`$['a.b']`:                            `2`,
 		`$.a\.b`:                              `2`,
+		`$.x:y/z@1,2=3`:                       `4`,
 		`$.ünï`:                               `3`,
 		`$.books[0].title`:                    `"A"`,
 		`$.books[-1].title`:                   `"C"`,
