@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // maxRangeLength is the limit of States.ArrayRange ("Intrinsic functions for
@@ -38,7 +39,7 @@ func arrayContains(_ *evaluator, _ *call, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return containsValue(a, args[1]), nil
+	return slices.ContainsFunc(a, func(v any) bool { return identicalValues(v, args[1]) }), nil
 }
 
 func arrayRange(_ *evaluator, _ *call, args []any) (any, error) {
@@ -94,7 +95,7 @@ func arrayUnique(_ *evaluator, _ *call, args []any) (any, error) {
 	}
 	unique := []any{}
 	for _, v := range a {
-		if !containsValue(unique, v) {
+		if !slices.ContainsFunc(unique, func(u any) bool { return identicalValues(u, v) }) {
 			unique = append(unique, v)
 		}
 	}

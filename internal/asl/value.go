@@ -102,17 +102,27 @@ func typeName(v any) string {
 // equalValues reports whether a and b are the same JSON value. Objects compare
 // without regard to order, numbers by value.
 func equalValues(a, b any) bool {
+	return equalBy(a, b, func(a, b number) bool { return compareNumbers(a, b) == 0 })
+}
+
+// identicalValues is like equalValues, but 1 and 1.0 differ, as do the Integer
+// and the Double in a Java collection.
+func identicalValues(a, b any) bool {
+	return equalBy(a, b, func(a, b number) bool { return a == b })
+}
+
+func equalBy(a, b any, same func(a, b number) bool) bool {
 	switch a := a.(type) {
 	case number:
 		b, ok := b.(number)
-		return ok && compareNumbers(a, b) == 0
+		return ok && same(a, b)
 	case []any:
 		b, ok := b.([]any)
 		if !ok || len(a) != len(b) {
 			return false
 		}
 		for i := range a {
-			if !equalValues(a[i], b[i]) {
+			if !equalBy(a[i], b[i], same) {
 				return false
 			}
 		}
@@ -124,7 +134,7 @@ func equalValues(a, b any) bool {
 		}
 		for _, m := range a.members {
 			v, ok := b.get(m.key)
-			if !ok || !equalValues(m.value, v) {
+			if !ok || !equalBy(m.value, v, same) {
 				return false
 			}
 		}
