@@ -180,13 +180,16 @@ func (t *template) attribute(name string) (string, error) {
 	return "arn:aws:" + services[kind.Value] + id, nil
 }
 
-var placeholder = regexp.MustCompile(`\$\{([^!}][^}]*)\}`)
+var placeholder = regexp.MustCompile(`\$\{[^}]+\}`)
 
 // sub is what Sub gives.
 func (t *template) sub(s string) (string, error) {
 	var errs []error
 	out := placeholder.ReplaceAllStringFunc(s, func(m string) string {
 		name := m[2 : len(m)-1]
+		if literal, ok := strings.CutPrefix(name, "!"); ok {
+			return "${" + literal + "}"
+		}
 		get := t.ref
 		if strings.Contains(name, ".") {
 			get = t.attribute
@@ -214,6 +217,9 @@ func child(n *yaml.Node, key string) *yaml.Node {
 // nothing.
 func entries(n *yaml.Node) func(yield func(string, *yaml.Node) bool) {
 	return func(yield func(string, *yaml.Node) bool) {
+		if n != nil && n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
 		if n == nil || n.Kind != yaml.MappingNode {
 			return
 		}
