@@ -41,14 +41,17 @@
 //
 // # Where things are
 //
-//   - event.go, history.go, execution.go: the API, Step and threads
-//   - parse.go, fields.go: parsing and validation; every problem, with its place
+//   - event.go, history.go, execution.go: the API and Step; thread.go, waits.go:
+//     how an execution goes on and what it waits for
+//   - machine.go, parse.go, fields.go, link.go: parsing and validation; every
+//     problem, with its place (position.go); integration.go: parameters of
+//     services
 //   - state_*.go: one file for each state type, its fields and its work;
 //     children.go is what Parallel and Map share
 //   - io.go: the order of input and output processing; context.go: $$
 //   - retry.go, failure.go: retriers, catchers, error names and causes
-//   - path*.go: JSONPath in Jayway's flavour; template.go: payload templates and
-//     variables; intrinsic*.go: the States.* functions
+//   - path*.go: JSONPath in Jayway's flavour; template.go: payload templates;
+//     variables.go: Assign; intrinsic*.go: the States.* functions
 //   - value.go, decode.go, encode.go: JSON values that keep order and numbers
 //
 // What Step Functions does that its documentation leaves open was settled by

@@ -117,8 +117,11 @@ func (p *path) findOne(v any) (any, string) {
 			v, ok = o.get(s.name)
 		case stepIndex:
 			a, isArray := v.([]any)
-			if !isArray {
-				return nil, "Filter: " + stepText(s) + " can only be applied to arrays. Current context is: " + string(encode(v))
+			switch {
+			case v == nil:
+				return nil, "The path " + normalPath(p.steps[:i]) + " is null"
+			case !isArray:
+				return nil, "Filter: " + stepText(s) + " can only be applied to arrays. Current context is: " + javaText(v)
 			}
 			n := s.index
 			if n < 0 {

@@ -83,13 +83,15 @@ func TestDefinitePathsSayWhyTheyFindNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		`$.x`:        `No results for path: $['x']`,
-		`$.o.x.y`:    `No results for path: $['o']['x']['y']`,
-		`$.x.y.z`:    `Missing property in path $['x']`,
-		`$.o.y.z`:    `Missing property in path $['o']['y']`,
-		`$.books[7]`: `No results for path: $['books'][7]`,
-		`$.limit.x`:  `Expected to find an object with property ['x'] in path $['limit'] but found 'java.lang.Integer'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.`,
-		`$.limit[0]`: `Filter: [0] can only be applied to arrays. Current context is: 10`,
+		`$.x`:                `No results for path: $['x']`,
+		`$.o.x.y`:            `No results for path: $['o']['x']['y']`,
+		`$.x.y.z`:            `Missing property in path $['x']`,
+		`$.o.y.z`:            `Missing property in path $['o']['y']`,
+		`$.books[7]`:         `No results for path: $['books'][7]`,
+		`$.limit.x`:          `Expected to find an object with property ['x'] in path $['limit'] but found 'java.lang.Integer'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.`,
+		`$.books[2].isbn[0]`: `The path $['books'][2]['isbn'] is null`,
+		`$.o.x[0]`:           `Filter: [0] can only be applied to arrays. Current context is: {title=D}`,
+		`$.limit[0]`:         `Filter: [0] can only be applied to arrays. Current context is: 10`,
 	} {
 		p, err := parsePath(path)
 		if err != nil {

@@ -48,6 +48,12 @@ func (p *parser) mapState(f *fields, b base) state {
 			p.report(f.place(key), "%s belongs to the distributed Map, which is not supported", key)
 		}
 	}
+	s.processor = f.itemProcessor()
+	return s
+}
+
+// itemProcessor parses ItemProcessor, or Iterator, its older name.
+func (f *fields) itemProcessor() *scope {
 	f.exclusive("ItemProcessor", "Iterator")
 	key := "ItemProcessor"
 	if f.has("Iterator") {
@@ -56,16 +62,16 @@ func (p *parser) mapState(f *fields, b base) state {
 	o, ok := f.object(key)
 	if !ok {
 		if !f.has(key) {
-			p.report(f.place(key), "is missing")
+			f.p.report(f.place(key), "is missing")
 		}
-		return s
+		return nil
 	}
-	g := p.fields(f.place(key), "an item processor", o)
+	g := f.p.fields(f.place(key), "an item processor", o)
 	g.str("Comment")
 	if config, ok := g.object("ProcessorConfig"); ok {
-		p.processorConfig(g.place("ProcessorConfig"), config)
+		f.p.processorConfig(g.place("ProcessorConfig"), config)
 	}
-	s.processor = p.scope(g)
+	s := f.p.scope(g)
 	g.done()
 	return s
 }
