@@ -103,8 +103,8 @@ func TestCorpus(t *testing.T) {
 		g := groups[name]
 		fmt.Printf("%-22s outcome %d/%d, history %d/%d\n", name, g.outcomes, g.cases, g.histories, g.historyCases)
 	}
-	for language, n := range skipped {
-		fmt.Printf("%d %s cases are left out: JSONata is refused at load\n", n, language)
+	for _, language := range []string{"JSONata", "mixed"} {
+		fmt.Printf("%d %s cases are left out: JSONata is refused at load\n", skipped[language], language)
 	}
 	fmt.Printf("outcomes: %d/%d, histories: %d/%d\n", all.outcomes, all.cases, all.histories, all.historyCases)
 	fmt.Printf("corpus: %d/%d cases agree\n", all.agree, all.cases)
