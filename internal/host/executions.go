@@ -48,6 +48,7 @@ type execution struct {
 	mu      sync.Mutex
 	state   *asl.Execution // nil: not loaded yet
 	kept    taskdb.Execution
+	clock   time.Time                    // of the last event; the machine's may be set back, an execution's not
 	cancels map[int64]context.CancelFunc // of the tasks that run, by their ref
 }
 
@@ -65,13 +66,17 @@ func (e *Executions) executionID(m task.Message) string {
 	return "arn:aws:states:local:000000000000:execution:" + e.stateMachine + ":" + m.ExecutionName()
 }
 
-// start returns the first event of an execution, without what resume can fill
-// in by itself.
-func start() asl.Event {
-	return asl.Event{Kind: asl.Start, Time: time.Now().UTC().Truncate(time.Millisecond), Start: &asl.StartInput{Seed: rand.Uint64()}}
+// stamp gives an event its time.
+func (x *execution) stamp(event *asl.Event) {
+	event.Time = time.Now().UTC().Truncate(time.Millisecond)
+	if event.Time.Before(x.clock) {
+		event.Time = x.clock
+	}
+	x.clock = event.Time
 }
 
-// fill completes the first event of m's execution.
+// fill completes the first event of m's execution. The journal has the seed
+// alone: the rest follows from m.
 func (e *Executions) fill(event asl.Event, m task.Message) asl.Event {
 	if event.Start != nil {
 		event.Start = &asl.StartInput{
@@ -100,7 +105,8 @@ func (e *Executions) Start(ctx context.Context, m task.Message) error {
 	if x.state != nil {
 		return nil // it runs
 	}
-	event := start()
+	event := asl.Event{Kind: asl.Start, Start: &asl.StartInput{Seed: rand.Uint64()}}
+	x.stamp(&event)
 	state := machine.NewExecution()
 	commands, _, err := state.Step(e.fill(event, m))
 	if err != nil {
@@ -122,11 +128,11 @@ func (e *Executions) Status(ctx context.Context, m task.Message) (task.Execution
 	if err != nil {
 		return task.ExecutionOutcome{}, err
 	}
-	state, _, err := e.replay(ctx, kept)
-	if err != nil {
+	var x execution
+	if _, err := e.replay(ctx, &x, kept); err != nil {
 		return task.ExecutionOutcome{}, err
 	}
-	return task.ExecutionOutcome{Status: kept.Status, Error: state.Error(), Cause: state.Cause()}, nil
+	return task.ExecutionOutcome{Status: kept.Status, Error: x.state.Error(), Cause: x.state.Cause()}, nil
 }
 
 // History implements task.Executions.
@@ -135,7 +141,7 @@ func (e *Executions) History(ctx context.Context, m task.Message) ([]json.RawMes
 	if err != nil {
 		return nil, err
 	}
-	_, events, err := e.replay(ctx, kept)
+	events, err := e.replay(ctx, new(execution), kept)
 	if err != nil {
 		return nil, err
 	}
@@ -150,19 +156,21 @@ func (e *Executions) History(ctx context.Context, m task.Message) ([]json.RawMes
 
 // resume takes up every execution that was running when the host stopped. What
 // it was doing is done again at once; what it was waiting for keeps its time.
-func (e *Executions) resume(ctx context.Context) (int, error) {
-	var kept []taskdb.Execution
-	err := e.db.RunningExecutions(ctx, func(k taskdb.Execution) error {
-		kept = append(kept, k)
+func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
+	err = e.db.RunningExecutions(ctx, func(kept taskdb.Execution) error {
+		x := e.acquire(kept.Message)
+		defer e.release(kept.Message, x)
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if _, err := e.replay(ctx, x, kept); err != nil {
+			e.abandon(kept, err)
+			return nil
+		}
+		e.do(x, x.state.Pending())
+		resumed++
 		return nil
 	})
-	if err != nil {
-		return 0, err
-	}
-	for _, k := range kept {
-		e.with(k.Message, func(x *execution) { e.do(x, x.state.Pending()) })
-	}
-	return len(kept), nil
+	return resumed, err
 }
 
 // handle applies an event to an execution: keeps it, and then does what follows
@@ -170,6 +178,7 @@ func (e *Executions) resume(ctx context.Context) (int, error) {
 // after the next start.
 func (e *Executions) handle(m task.Message, event asl.Event) {
 	e.with(m, func(x *execution) {
+		x.stamp(&event)
 		commands, _, err := x.state.Step(event)
 		if err != nil {
 			e.log.Error("execution does not take an event", "taskId", m.TaskID, "run", m.Run, "event", event.Kind, "error", err)
@@ -261,7 +270,7 @@ func (e *Executions) run(ctx context.Context, c asl.InvokeTask) asl.Event {
 		defer cancel()
 	}
 	out, failure := e.runTask(ctx, c)
-	event := asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref, Output: out, Time: time.Now().UTC().Truncate(time.Millisecond)}
+	event := asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref, Output: out}
 	switch {
 	case failure != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		event.Kind = asl.TaskTimedOut
@@ -290,7 +299,7 @@ func (e *Executions) fire(t timer) {
 	}
 	go func() {
 		defer e.running.Done()
-		e.handle(t.m, asl.Event{Kind: asl.TimerFired, Ref: t.ref, Time: time.Now().UTC().Truncate(time.Millisecond)})
+		e.handle(t.m, asl.Event{Kind: asl.TimerFired, Ref: t.ref})
 	}()
 }
 
@@ -344,14 +353,13 @@ func (e *Executions) load(m task.Message, x *execution) bool {
 			return false // it has ended, or the task was redriven
 		}
 		if err == nil {
-			x.kept = kept
-			x.state, _, err = e.replay(e.ctx, kept)
+			_, err = e.replay(e.ctx, x, kept)
 		}
 		switch {
 		case err == nil:
 			return true
 		case !task.IsKind(err, task.Unavailable):
-			e.abandon(x.kept, err)
+			e.abandon(kept, err)
 			return false
 		}
 		e.log.Error("execution not read, will be tried again", "taskId", m.TaskID, "run", m.Run, "error", err)
@@ -395,11 +403,11 @@ func (e *Executions) release(m task.Message, x *execution) {
 	}
 }
 
-// replay makes the state and the history of an execution from its journal.
-func (e *Executions) replay(ctx context.Context, kept taskdb.Execution) (*asl.Execution, []asl.HistoryEvent, error) {
+// replay makes x what the journal says, and returns its history.
+func (e *Executions) replay(ctx context.Context, x *execution, kept taskdb.Execution) ([]asl.HistoryEvent, error) {
 	machine, err := e.machine(ctx, kept.Definition)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	state := machine.NewExecution()
 	var history []asl.HistoryEvent
@@ -407,15 +415,17 @@ func (e *Executions) replay(ctx context.Context, kept taskdb.Execution) (*asl.Ex
 	for dec.More() {
 		var event asl.Event
 		if err := dec.Decode(&event); err != nil {
-			return nil, nil, fmt.Errorf("read the journal of execution %s: %w", kept.ExecutionName(), err)
+			return nil, fmt.Errorf("read the journal of execution %s: %w", kept.ExecutionName(), err)
 		}
 		_, events, err := state.Step(e.fill(event, kept.Message))
 		if err != nil {
-			return nil, nil, fmt.Errorf("replay execution %s: %w", kept.ExecutionName(), err)
+			return nil, fmt.Errorf("replay execution %s: %w", kept.ExecutionName(), err)
 		}
 		history = append(history, events...)
+		x.clock = event.Time
 	}
-	return state, history, nil
+	x.state, x.kept = state, kept
+	return history, nil
 }
 
 // machine returns the machine of a definition.
