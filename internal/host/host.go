@@ -107,7 +107,10 @@ func New(cfg Config) (_ *Host, err error) {
 	if err := h.wire(system, cfg); err != nil {
 		return nil, err
 	}
-	return h, errors.Join(h.checkTasks(machine)...)
+	if err := machine.CheckResources(h.knows); err != nil {
+		return nil, fmt.Errorf("%s: %w", system.StateMachine.DefinitionURI, err)
+	}
+	return h, nil
 }
 
 // definitionOf returns the definition of a state machine with its substitutions

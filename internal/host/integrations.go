@@ -20,18 +20,9 @@ const (
 	sqsSendMessage = "arn:aws:states:::sqs:sendMessage"
 )
 
-// checkTasks tells what of a machine's Task states one machine does not have.
-func (h *Host) checkTasks(m *asl.Machine) []error {
-	var errs []error
-	for _, t := range m.Tasks() {
-		switch {
-		case t.Resource == lambdaInvoke || t.Resource == sqsSendMessage:
-		case h.tasks[samtemplate.LogicalID(t.Resource)] != nil:
-		default:
-			errs = append(errs, fmt.Errorf("States.%s.Resource: one machine has no %q: want %s, %s or the ARN of a function that takes a task", t.State, t.Resource, lambdaInvoke, sqsSendMessage))
-		}
-	}
-	return errs
+// knows tells whether one machine has the resource of a Task state.
+func (h *Host) knows(resource string) bool {
+	return resource == lambdaInvoke || resource == sqsSendMessage || h.tasks[samtemplate.LogicalID(resource)] != nil
 }
 
 // runTask does what a Task state asks for, and answers in the shape of the
