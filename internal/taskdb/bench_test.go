@@ -33,7 +33,7 @@ func fill(b *testing.B, db *DB, n int) {
 				} else if _, err := r.Finish(task.FinishRequest{ID: r.ID, Token: token, Now: now, Retention: time.Hour}); err != nil {
 					return err
 				}
-				r.journal = make([]byte, 400)
+				r.journal, r.stored = make([]byte, 400), r.indexed()
 				if _, err := tx.exec(insertRow, r.insertArgs()...); err != nil {
 					return err
 				}

@@ -90,7 +90,7 @@ func (r *row) asExecution() Execution {
 	return Execution{Message: r.Message(), Status: r.execution, Definition: r.definition, Journal: r.journal}
 }
 
-const selectRunning = `SELECT ` + rowColumns + ` FROM tasks WHERE ` + liveRows + ` AND execution = 'RUNNING' ORDER BY id`
+const selectRunning = `SELECT ` + rowColumns + ` FROM tasks WHERE live = 1 AND execution = 'RUNNING' ORDER BY id`
 
 // RunningExecutions calls f with each execution that has not ended.
 func (db *DB) RunningExecutions(ctx context.Context, f func(Execution) error) error {

@@ -25,9 +25,9 @@ func candidates(status task.Status) string {
 	const page = `id < ?2 ORDER BY id DESC LIMIT ?3`
 	switch {
 	case status == task.DLQ:
-		return columns + `status = 'DLQ' AND ` + page
+		return columns + `dead = 1 AND ` + page
 	case status.Open():
-		return columns + liveRows + ` AND ` + page
+		return columns + `live = 1 AND ` + page
 	default:
 		return columns + page
 	}
@@ -91,7 +91,7 @@ func scanListed(rows *sql.Rows) (t task.Task, err error) {
 }
 
 const selectDue = `SELECT ` + rowColumns + ` FROM tasks
-	WHERE ` + liveRows + ` AND status IN ('PENDING', 'PROCESSING', 'FAILED') AND next_check_at <= ? ORDER BY id LIMIT ?`
+	WHERE live = 1 AND status IN ('PENDING', 'PROCESSING', 'FAILED') AND next_check_at <= ? ORDER BY id LIMIT ?`
 
 // Due implements task.Store.
 func (db *DB) Due(ctx context.Context, now task.Time, limit int) ([]task.Task, error) {

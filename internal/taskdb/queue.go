@@ -52,7 +52,7 @@ func newQueue(db *DB) *Queue {
 // Queue returns the task queue.
 func (db *DB) Queue() *Queue { return db.queue }
 
-const selectQueued = `SELECT id, run, receives, updated_at, visible_at FROM tasks WHERE ` + liveRows + ` AND visible_at > 0 ORDER BY id`
+const selectQueued = `SELECT id, run, receives, updated_at, visible_at FROM tasks WHERE live = 1 AND visible_at > 0 ORDER BY id`
 
 // load reads what is on the queue from the file.
 func (q *Queue) load() error {

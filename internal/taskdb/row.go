@@ -38,13 +38,25 @@ type row struct {
 	execution  task.ExecutionStatus
 	definition int64
 	journal    []byte
+
+	stored indexed // as the file has it
 }
 
-// liveRows selects the rows that index tasks_live holds: see row.live.
-const liveRows = `(status IN ('PENDING', 'PROCESSING', 'FAILED') OR execution = 'RUNNING')`
+// indexed is what the partial indexes go by.
+type indexed struct {
+	live, dead bool
+	nextCheck  int64
+}
 
-// live tells whether the row will change again without a user's doing.
-func (r *row) live() bool { return r.Status.Open() || r.execution == task.ExecutionRunning }
+// indexed returns what the row's index entries should be. A row is live while
+// it will change again without a user's doing.
+func (r *row) indexed() indexed {
+	return indexed{
+		live:      r.Status.Open() || r.execution == task.ExecutionRunning,
+		dead:      r.Status == task.DLQ,
+		nextCheck: r.NextCheckAt.Milli(),
+	}
+}
 
 // newRun takes the row of a Task that was given a new run out of its old
 // execution and puts its message on the queue.
@@ -54,27 +66,35 @@ func (r *row) newRun(now task.Time) {
 }
 
 const rowColumns = `id, status, run, retries, created_at, updated_at, next_check_at, checks, expires_at, lease_until,
-	owner, execution_id, error_type, error_message, attempts, answer, visible_at, receives, execution, definition, journal`
+	owner, execution_id, error_type, error_message, attempts, answer, visible_at, receives, execution, definition, journal,
+	live, dead`
 
 const selectRow = `SELECT ` + rowColumns + ` FROM tasks WHERE id = ?`
 
-const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
-const updateRow = `UPDATE tasks SET status = ?, run = ?, retries = ?, updated_at = ?, next_check_at = ?, checks = ?, expires_at = ?, lease_until = ?,
+// updateRow leaves the indexes alone; updateIndexed writes their columns too.
+// SQLite rewrites an index entry whenever a column of its condition is set, to
+// whatever value.
+const (
+	updateRow = `UPDATE tasks SET status = ?, run = ?, retries = ?, updated_at = ?, checks = ?, expires_at = ?, lease_until = ?,
 	owner = ?, execution_id = ?, error_type = ?, error_message = ?, attempts = ?, visible_at = ?, receives = ?, execution = ?, definition = ?, journal = ?
 	WHERE id = ?`
+	updateIndexed = `UPDATE tasks SET live = ?, dead = ?, next_check_at = ? WHERE id = ?`
+)
 
 func (r *row) insertArgs() []any {
 	answer := sql.NullString{String: r.Answer, Valid: !r.largeAnswer}
 	return []any{
 		r.key[:], string(r.Status), r.Run, r.Retries, r.CreatedAt.Milli(), r.UpdatedAt.Milli(), r.NextCheckAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
 		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), answer, r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
+		r.stored.live, r.stored.dead,
 	}
 }
 
 func (r *row) updateArgs() []any {
 	return []any{
-		string(r.Status), r.Run, r.Retries, r.UpdatedAt.Milli(), r.NextCheckAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
+		string(r.Status), r.Run, r.Retries, r.UpdatedAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
 		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
 		r.key[:],
 	}
@@ -102,7 +122,8 @@ func scanRow(s scanner) (*row, error) {
 		answer                                       sql.NullString
 	)
 	err := s.Scan(&id, &r.Status, &r.Run, &r.Retries, &created, &updated, &check, &r.Checks, &expires, &leaseUntil,
-		&r.Owner, &r.ExecutionID, &r.ErrorType, &r.ErrorMessage, &attempts, &answer, &r.visibleAt, &r.receives, &r.execution, &r.definition, &r.journal)
+		&r.Owner, &r.ExecutionID, &r.ErrorType, &r.ErrorMessage, &attempts, &answer, &r.visibleAt, &r.receives, &r.execution, &r.definition, &r.journal,
+		&r.stored.live, &r.stored.dead)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, task.Errorf(task.NotFound, "there is no such task")
 	}
@@ -112,6 +133,7 @@ func scanRow(s scanner) (*row, error) {
 	r.key = key(id)
 	r.ID = task.ID(uuid.UUID(r.key).String())
 	r.CreatedAt, r.UpdatedAt, r.NextCheckAt = task.AtMilli(created), task.AtMilli(updated), task.AtMilli(check)
+	r.stored.nextCheck = check
 	r.ExpiresAt, r.LeaseUntil = task.AtMilli(expires), task.AtMilli(leaseUntil)
 	r.Answer, r.largeAnswer = answer.String, !answer.Valid
 	if attempts != "" {

@@ -23,12 +23,15 @@ CREATE TABLE tasks (
     -- The workflow execution of this run.
     execution     TEXT    NOT NULL,        -- its status, '' for none
     definition    INTEGER NOT NULL,        -- definitions.id, 0 for none
-    journal       BLOB    NOT NULL         -- its events, JSON, one a line
+    journal       BLOB    NOT NULL,        -- its events, JSON, one a line
+    -- What the indexes go by. They change once or twice in a task's life, and
+    -- only then are they written: see updateIndexed in row.go.
+    live          INTEGER NOT NULL,        -- 1: the task is open, or its execution runs
+    dead          INTEGER NOT NULL         -- 1: the task is in the DLQ
 );
 
--- The same condition, word for word, as liveRows in row.go.
-CREATE INDEX tasks_live ON tasks (id, next_check_at) WHERE status IN ('PENDING', 'PROCESSING', 'FAILED') OR execution = 'RUNNING';
-CREATE INDEX tasks_dead ON tasks (id) WHERE status = 'DLQ';
+CREATE INDEX tasks_live ON tasks (id, next_check_at) WHERE live = 1;
+CREATE INDEX tasks_dead ON tasks (id) WHERE dead = 1;
 
 -- Answers too large for a row that is written five times.
 CREATE TABLE answers (

@@ -20,6 +20,7 @@ func (db *DB) Create(ctx context.Context, t task.Task) (queued bool, err error) 
 		if r.largeAnswer {
 			r.Answer = ""
 		}
+		r.stored = r.indexed()
 		inserted, err := tx.exec(insertRow, r.insertArgs()...)
 		if err == nil && inserted == 0 {
 			err = task.Errorf(task.Conflict, "task %s exists already", t.ID)

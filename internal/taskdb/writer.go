@@ -171,7 +171,7 @@ func (t *tx) apply(batch []*operation) error {
 		}
 	}
 	for _, r := range t.changed {
-		if _, err := t.exec(updateRow, r.updateArgs()...); err != nil {
+		if err := t.update(r); err != nil {
 			return err
 		}
 	}
@@ -206,6 +206,16 @@ func (t *tx) row(k key) (*row, error) {
 // put has r written with the transaction.
 func (t *tx) put(r *row) { t.changed[r.key] = r }
 
+// update writes a row that was put.
+func (t *tx) update(r *row) error {
+	_, err := t.exec(updateRow, r.updateArgs()...)
+	if now := r.indexed(); err == nil && now != r.stored {
+		_, err = t.exec(updateIndexed, now.live, now.dead, now.nextCheck, r.key[:])
+		r.stored = now
+	}
+	return err
+}
+
 // inserted keeps in memory a row that the transaction has inserted.
 func (t *tx) inserted(r *row) {
 	t.rows[r.key] = r
@@ -215,7 +225,7 @@ func (t *tx) inserted(r *row) {
 // cache keeps the live rows that were written.
 func (t *tx) cache() {
 	for k, r := range t.changed {
-		if r.live() {
+		if r.stored.live {
 			t.rows[k] = r
 		} else {
 			delete(t.rows, k)
