@@ -21,11 +21,12 @@ import (
 
 // Timeouts and retries of a request. The services answer within milliseconds;
 // what takes seconds has got lost, and is better sent again while the caller
-// still waits.
+// still waits. All attempts together fit the functions' timeouts, of which the
+// shortest is 20 s, so that a function can say what is wrong.
 const (
 	connectTimeout = time.Second
-	attemptTimeout = 5 * time.Second
-	maxAttempts    = 5
+	attemptTimeout = 3 * time.Second
+	maxAttempts    = 4
 	maxBackoff     = time.Second
 )
 

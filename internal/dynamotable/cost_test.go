@@ -112,21 +112,14 @@ func TestQuarantineKeepsLongMessagesWhole(t *testing.T) {
 func TestDueReachesAllOfABacklog(t *testing.T) {
 	t.Parallel()
 	table, _, _ := open(t, nil)
-	const backlog = 3 * dynamotable.PerShard
 	now := time.Now()
-	var last task.Task
-	for n := 0; n < backlog; {
-		at := now.Add(time.Duration(n-backlog) * time.Hour)
-		id := idAt(t, at)
-		if dynamotable.ShardOf(id) != 0 {
-			continue
+	backlog := oneShard(t, now, 3*dynamotable.PerShard)
+	last := backlog[len(backlog)-1]
+	for _, b := range backlog {
+		if b.ID != last.ID {
+			b.Defer(1, task.At(now))
 		}
-		n++
-		last = task.New(id, "an answer", at)
-		if n < backlog {
-			last.Defer(1, task.At(now))
-		}
-		if _, err := table.Create(t.Context(), last); err != nil {
+		if _, err := table.Create(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,6 +136,46 @@ func TestDueReachesAllOfABacklog(t *testing.T) {
 		}
 	}
 	t.Error("the only task that is due is never found")
+}
+
+func TestListOfUnevenShards(t *testing.T) {
+	t.Parallel()
+	table, _, _ := open(t, nil)
+	var want []task.ID // newest first
+	for _, created := range oneShard(t, time.Now(), 50) {
+		if _, err := table.Create(t.Context(), created); err != nil {
+			t.Fatal(err)
+		}
+		want = append([]task.ID{created.ID}, want...)
+	}
+	var got []task.ID
+	q := task.Query{Limit: 30}
+	for pages := 1; pages == 1 || q.Before != ""; pages++ {
+		page, err := table.List(t.Context(), q)
+		if err != nil || pages > len(want) {
+			t.Fatalf("page %d: %v", pages, err)
+		}
+		for _, listed := range page.Tasks {
+			got = append(got, listed.ID)
+		}
+		q.Before = page.Next
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the listing differs (-want +got):\n%s", diff)
+	}
+}
+
+// oneShard returns new tasks, an hour apart, whose ids are all of one shard.
+func oneShard(t *testing.T, now time.Time, n int) []task.Task {
+	t.Helper()
+	var tasks []task.Task
+	for len(tasks) < n {
+		at := now.Add(time.Duration(len(tasks)-n) * time.Hour)
+		if id := idAt(t, at); dynamotable.ShardOf(id) == 0 {
+			tasks = append(tasks, task.New(id, "an answer", at))
+		}
+	}
+	return tasks
 }
 
 func TestUnavailable(t *testing.T) {

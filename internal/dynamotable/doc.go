@@ -20,5 +20,8 @@
 // read nothing: they guess the record, and hold only if the guess is right. A
 // write that fails brings back the record as it is, and the next one is made
 // from that. If its rev is the writer's own, the write had succeeded before: the
-// answer was lost, and the request was sent again.
+// answer was lost, and the request was sent again. (Should yet another writer have
+// come between the two, the transition is applied once more, which is what it is
+// made for: a claim and an outcome are known by their token, a second mark is a
+// duplicate, a second redrive a conflict, and a second deferral does no harm.)
 package dynamotable

@@ -4,7 +4,6 @@ package dynamotable
 const (
 	MaxInlineAnswer = maxInlineAnswer
 	PerShard        = perShard
-	Shards          = shards
 )
 
 // For the tests.

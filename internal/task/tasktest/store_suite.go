@@ -158,6 +158,22 @@ func exerciseConcurrency(t *testing.T, open func(t *testing.T) task.Store) {
 		s.want.Claim(r)
 		s.check()
 	})
+	t.Run("16 changes at once, and none is lost", func(t *testing.T) {
+		s := submit(t, store, "an answer", 0)
+		var all sync.WaitGroup
+		for range clients {
+			all.Go(func() {
+				if err := store.Defer(t.Context(), s.want.Message(), s.now); err != nil {
+					t.Errorf("Defer: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		// More, if the answer to one was lost and it was done again.
+		if got, err := store.Get(t.Context(), s.want.ID); err != nil || got.Checks < clients {
+			t.Errorf("got %d changes, %v, want %d", got.Checks, err, clients)
+		}
+	})
 	t.Run("16 clients redrive and one does", func(t *testing.T) {
 		s := submit(t, store, "an answer", 0)
 		s.deadLetter(task.Marked, 1)
