@@ -35,7 +35,7 @@ func (f *fields) value(key string) (any, bool) {
 }
 
 func (f *fields) wrongType(key, want string, v any) {
-	f.p.report(f.place(key), "must be %s, not %s", want, typeName(v))
+	f.p.refuse(f.place(key), "must be %s, not %s", want, typeName(v))
 }
 
 func (f *fields) str(key string) (string, bool) {
@@ -245,9 +245,9 @@ func (f *fields) done() {
 		switch {
 		case f.seen[m.key]:
 		case jsonataFields[m.key]:
-			f.p.report(f.place(m.key), "is a JSONata field: %s whose query language is JSONPath cannot have it", strings.TrimPrefix(f.what, "an entry of "))
+			f.p.refuse(f.place(m.key), "is a JSONata field: %s whose query language is JSONPath cannot have it", strings.TrimPrefix(f.what, "an entry of "))
 		default:
-			f.p.report(f.place(m.key), "unknown field: %s cannot have it", f.what)
+			f.p.refuse(f.place(m.key), "unknown field: %s cannot have it", f.what)
 		}
 	}
 }

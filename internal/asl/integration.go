@@ -43,7 +43,7 @@ func (i integration) check(f *fields) {
 	for _, m := range o.members {
 		name := strings.TrimSuffix(m.key, ".$")
 		if !slices.Contains(i.required, name) && !slices.Contains(i.optional, name) {
-			f.p.report(f.place("Parameters")+"."+m.key, "unknown field: the resource does not take it")
+			f.p.refuse(f.place("Parameters")+"."+m.key, "unknown field: the resource does not take it")
 		}
 	}
 }

@@ -3,6 +3,7 @@ package asl
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,27 @@ const (
 // (JSONata, distributed Map, activities, .sync and .waitForTaskToken
 // integrations) is refused by name.
 func Parse(definition []byte) (*Machine, error) {
-	p := &parser{names: map[string]string{}}
+	return parse(definition, func(any) bool { return true })
+}
+
+// substitution is a place in a definition that a deployment fills in.
+var substitution = regexp.MustCompile(`\$\{[^{}"]+\}`)
+
+// Validate is Parse for a definition whose substitutions, ${Name}, are not made
+// yet ("AWS::StepFunctions::StateMachine DefinitionSubstitutions"). A string
+// that has one could become any other string, so nothing is held against it but
+// that a string is not what belongs there.
+func Validate(definition []byte) error {
+	_, err := parse(definition, func(value any) bool {
+		text, ok := value.(string)
+		return !ok || !substitution.MatchString(text)
+	})
+	return err
+}
+
+// parse leaves out the problems whose values don't count.
+func parse(definition []byte, counts func(value any) bool) (*Machine, error) {
+	p := &parser{names: map[string]string{}, refused: map[int]bool{}}
 	if len(definition) > maxDefinitionSize {
 		p.report("", "the definition is larger than %d bytes", maxDefinitionSize)
 		return nil, &InvalidError{p.problems}
@@ -66,11 +87,18 @@ func Parse(definition []byte) (*Machine, error) {
 	}
 	m := p.machine(v)
 	for _, s := range p.tasks {
-		s.line, s.column = lineAndColumn(definition, where.find(v, s.at+".Resource"))
+		offset, _ := where.find(v, s.at+".Resource")
+		s.line, s.column = lineAndColumn(definition, offset)
 	}
+	counted := p.problems[:0]
 	for i, problem := range p.problems {
-		p.problems[i].Line, p.problems[i].Column = lineAndColumn(definition, where.find(v, problem.Path))
+		offset, value := where.find(v, problem.Path)
+		if counts(value) || p.refused[i] {
+			problem.Line, problem.Column = lineAndColumn(definition, offset)
+			counted = append(counted, problem)
+		}
 	}
+	p.problems = counted
 	for _, d := range where.duplicates {
 		line, column := lineAndColumn(definition, d.offset)
 		p.problems = append(p.problems, Problem{"", fmt.Sprintf("the member %q appears twice in one object", d.key), line, column})
@@ -87,9 +115,11 @@ func Parse(definition []byte) (*Machine, error) {
 // parser collects problems while it builds a machine.
 type parser struct {
 	problems []Problem
-	names    map[string]string // state name → its place
-	tasks    []*taskState
-	scopes   int
+	// refused has the indexes of the problems that no other text would solve.
+	refused map[int]bool
+	names   map[string]string // state name → its place
+	tasks   []*taskState
+	scopes  int
 	// variables holds what each scope assigns; present is the one being parsed.
 	variables []*variableScope
 	present   *variableScope
@@ -97,6 +127,12 @@ type parser struct {
 
 func (p *parser) report(at, format string, args ...any) {
 	p.problems = append(p.problems, Problem{Path: at, Message: fmt.Sprintf(format, args...)})
+}
+
+// refuse reports a field that would be wrong with any other text in it too.
+func (p *parser) refuse(at, format string, args ...any) {
+	p.refused[len(p.problems)] = true
+	p.report(at, format, args...)
 }
 
 func (p *parser) machine(v any) *Machine {

@@ -169,6 +169,26 @@ func TestProblemsHaveLineAndColumn(t *testing.T) {
 	}
 }
 
+func TestValidateLeavesSubstitutionsOpen(t *testing.T) {
+	t.Parallel()
+	err := Validate([]byte(`{"StartAt": "A", "States": {
+  "A": {"Type": "Task", "Resource": "${Function}", "Next": "B"},
+  "B": {"Type": "Task", "Resource": "arn:${AWS::Partition}:states:::lambda:invoke", "TimeoutSeconds": "${Timeout}", "Next": "C"},
+  "C": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {"QueueUrl": "${Queue}", "Body": "${Body}"}, "Next": "D"},
+  "D": {"Type": "Wait", "Timestamp": "${When}", "InputPath": "${Path}", "OutputPath": "${", "End": true}}}`))
+	want := `States.B.TimeoutSeconds: must be an integer, not string
+States.C.Parameters: must have MessageBody
+States.C.Parameters.Body: unknown field: the resource does not take it
+States.D.OutputPath: "${" is not a path: unexpected "{" at position 1`
+	var invalid *InvalidError
+	if !errors.As(err, &invalid) {
+		t.Fatalf("got %v, want problems", err)
+	}
+	if diff := cmp.Diff(want, invalid.Error()); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
 func TestParseAcceptsWhatStepFunctionsAccepts(t *testing.T) {
 	t.Parallel()
 	for name, definition := range map[string]string{

@@ -40,10 +40,9 @@ func (p *positions) duplicate(key string, offset int) {
 	}
 }
 
-// find gives the offset of the place that path names below v, or of the deepest
-// part of it that is there.
-func (p *positions) find(v any, path string) int {
-	offset := 0
+// find gives the offset and the value of the place that path names below v, or
+// of the deepest part of it that is there.
+func (p *positions) find(v any, path string) (offset int, value any) {
 	for path != "" {
 		path = strings.TrimPrefix(path, ".")
 		var ok bool
@@ -60,7 +59,7 @@ func (p *positions) find(v any, path string) int {
 		}
 		v, offset = next, at
 	}
-	return offset
+	return offset, v
 }
 
 // findMember takes the longest name that the path can begin with: names may

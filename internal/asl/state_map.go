@@ -45,7 +45,7 @@ func (p *parser) mapState(f *fields, b base) state {
 	for _, key := range []string{"ItemReader", "ResultWriter", "Label"} {
 		if f.has(key) {
 			f.value(key)
-			p.report(f.place(key), "%s belongs to the distributed Map, which is not supported", key)
+			p.refuse(f.place(key), "%s belongs to the distributed Map, which is not supported", key)
 		}
 	}
 	s.processor = f.itemProcessor()

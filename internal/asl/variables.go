@@ -52,9 +52,9 @@ func (f *fields) assign(key string) *template {
 		at := f.place(key) + "." + m.key
 		switch {
 		case !isVariableName(name):
-			f.p.report(at, "%q is not a variable name", name)
+			f.p.refuse(at, "%q is not a variable name", name)
 		case name == reservedVariable:
-			f.p.report(at, "the variable name %q is reserved", name)
+			f.p.refuse(at, "the variable name %q is reserved", name)
 		}
 		scope := f.p.present
 		if _, ok := scope.places[name]; !ok {
@@ -73,7 +73,7 @@ func (p *parser) checkVariables() {
 		for _, name := range scope.names {
 			for outer := scope.outer; outer != nil; outer = outer.outer {
 				if place, ok := outer.places[name]; ok {
-					p.report(scope.places[name], "the variable %q is assigned in the scope around this one (%s)", name, place)
+					p.refuse(scope.places[name], "the variable %q is assigned in the scope around this one (%s)", name, place)
 					break
 				}
 			}
