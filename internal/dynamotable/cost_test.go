@@ -2,6 +2,7 @@ package dynamotable_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +114,7 @@ func TestDueReachesAllOfABacklog(t *testing.T) {
 	t.Parallel()
 	table, _, _ := open(t, nil)
 	now := time.Now()
-	backlog := oneShard(t, now, 3*dynamotable.PerShard)
+	backlog := tasksOfShard(t, 0, 3*dynamotable.PerShard, now, time.Hour)
 	last := backlog[len(backlog)-1]
 	for _, b := range backlog {
 		if b.ID != last.ID {
@@ -141,13 +142,17 @@ func TestDueReachesAllOfABacklog(t *testing.T) {
 func TestListOfUnevenShards(t *testing.T) {
 	t.Parallel()
 	table, _, _ := open(t, nil)
+	now := time.Now()
+	created := append(tasksOfShard(t, 0, 50, now, time.Hour), tasksOfShard(t, 1, 5, now.Add(-time.Minute), 10*time.Hour)...)
 	var want []task.ID // newest first
-	for _, created := range oneShard(t, time.Now(), 50) {
-		if _, err := table.Create(t.Context(), created); err != nil {
+	for _, c := range created {
+		if _, err := table.Create(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		want = append([]task.ID{created.ID}, want...)
+		want = append(want, c.ID)
 	}
+	slices.Sort(want)
+	slices.Reverse(want)
 	var got []task.ID
 	q := task.Query{Limit: 30}
 	for pages := 1; pages == 1 || q.Before != ""; pages++ {
@@ -165,13 +170,14 @@ func TestListOfUnevenShards(t *testing.T) {
 	}
 }
 
-// oneShard returns new tasks, an hour apart, whose ids are all of one shard.
-func oneShard(t *testing.T, now time.Time, n int) []task.Task {
+// tasksOfShard returns n tasks whose ids are all of one shard, oldest first: the
+// last is one step older than now.
+func tasksOfShard(t *testing.T, shard, n int, now time.Time, step time.Duration) []task.Task {
 	t.Helper()
 	var tasks []task.Task
 	for len(tasks) < n {
-		at := now.Add(time.Duration(len(tasks)-n) * time.Hour)
-		if id := idAt(t, at); dynamotable.ShardOf(id) == 0 {
+		at := now.Add(time.Duration(len(tasks)-n) * step)
+		if id := idAt(t, at); dynamotable.ShardOf(id) == shard {
 			tasks = append(tasks, task.New(id, "an answer", at))
 		}
 	}

@@ -7,4 +7,7 @@ const (
 )
 
 // For the tests.
-var ShardOf = shardOf
+var (
+	ShardOf = shardOf
+	ClassOf = classOf
+)

@@ -57,6 +57,17 @@ func open(t *testing.T, transport http.RoundTripper) (*dynamotable.Table, *dynam
 	return dynamotable.New(awstest.Config(t, endpointVariable, transport), name), direct, name
 }
 
+func TestClasses(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[task.Status]string{
+		task.Pending: "open", task.Processing: "open", task.Failed: "open", task.Processed: "done", task.DLQ: "dead",
+	} {
+		if got := dynamotable.ClassOf(status); string(got) != want {
+			t.Errorf("%s: got class %s, want %s", status, got, want)
+		}
+	}
+}
+
 func newID(t *testing.T) task.ID {
 	t.Helper()
 	id, err := task.NewID()

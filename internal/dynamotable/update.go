@@ -28,10 +28,11 @@ type guess struct {
 // guess, if there is one, is tried first and stands for the transition's usual
 // effect.
 func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func(*task.Task) error) (record, error) {
-	rev := rand.Text()
 	var current record
 	var err error
+	var rev string // of the last write
 	if first != nil {
+		rev = rand.Text()
 		var held bool
 		change := first.change.Set(expression.Name("rev"), expression.Value(rev))
 		current, held, err = t.write(ctx, id, first.condition, change)
@@ -42,7 +43,7 @@ func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func
 		return record{}, err
 	}
 	for range maxTries {
-		if current.Rev == rev {
+		if rev != "" && current.Rev == rev {
 			return current, nil // written by a request whose answer was lost
 		}
 		before := current.task()
@@ -50,6 +51,8 @@ func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func
 		if err := apply(&after); err != nil || reflect.DeepEqual(before, after) {
 			return current, err
 		}
+		// A new one for each write: others may have read the last one.
+		rev = rand.Text()
 		next := newRecord(after)
 		next.Rev, next.Answer = rev, current.Answer
 		next.AnswerBytes, next.AnswerExpiresAt = current.AnswerBytes, current.AnswerExpiresAt

@@ -158,10 +158,11 @@ func exerciseConcurrency(t *testing.T, open func(t *testing.T) task.Store) {
 		s.want.Claim(r)
 		s.check()
 	})
-	t.Run("16 changes at once, and none is lost", func(t *testing.T) {
+	t.Run("changes at once, and none is lost", func(t *testing.T) {
+		const writers = 4
 		s := submit(t, store, "an answer", 0)
 		var all sync.WaitGroup
-		for range clients {
+		for range writers {
 			all.Go(func() {
 				if err := store.Defer(t.Context(), s.want.Message(), s.now); err != nil {
 					t.Errorf("Defer: %v", err)
@@ -170,8 +171,8 @@ func exerciseConcurrency(t *testing.T, open func(t *testing.T) task.Store) {
 		}
 		all.Wait()
 		// More, if the answer to one was lost and it was done again.
-		if got, err := store.Get(t.Context(), s.want.ID); err != nil || got.Checks < clients {
-			t.Errorf("got %d changes, %v, want %d", got.Checks, err, clients)
+		if got, err := store.Get(t.Context(), s.want.ID); err != nil || got.Checks < writers {
+			t.Errorf("got %d changes, %v, want %d", got.Checks, err, writers)
 		}
 	})
 	t.Run("16 clients redrive and one does", func(t *testing.T) {
