@@ -56,7 +56,7 @@ that was waited for ended in the DLQ.`,
 		c.addFlags(command)
 		root.AddCommand(command)
 	}
-	root.AddCommand(newServeCommand(c))
+	root.AddCommand(newServeCommand(c), newValidateCommand(c), newRunCommand(c))
 	return root
 }
 

@@ -29,11 +29,11 @@ func (p Problem) String() string {
 // InvalidError lists all problems of a definition in the order of its text.
 type InvalidError struct{ Problems []Problem }
 
-// Error gives one line for each problem.
+// Error gives one line for each problem, with its line and column first.
 func (e *InvalidError) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
-		lines[i] = p.String()
+		lines[i] = fmt.Sprintf("%d:%d: %s", p.Line, p.Column, p)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -73,15 +73,14 @@ func Validate(definition []byte) error {
 func parse(definition []byte, counts func(value any) bool) (*Machine, error) {
 	p := &parser{names: map[string]string{}, refused: map[int]bool{}}
 	if len(definition) > maxDefinitionSize {
-		p.report("", "the definition is larger than %d bytes", maxDefinitionSize)
-		return nil, &InvalidError{p.problems}
+		return nil, &InvalidError{[]Problem{{Message: fmt.Sprintf("the definition is larger than %d bytes", maxDefinitionSize), Line: 1, Column: 1}}}
 	}
 	where := newPositions()
 	v, err := decode(definition, where)
 	if err != nil {
-		problem := Problem{Message: "not JSON: " + err.Error()}
+		problem := Problem{Message: "not JSON: " + err.Error(), Line: 1, Column: 1}
 		if syntax, ok := err.(*syntaxError); ok {
-			problem.Line, problem.Column = syntax.line, syntax.column
+			problem = Problem{Message: "not JSON: " + syntax.message, Line: syntax.line, Column: syntax.column}
 		}
 		return nil, &InvalidError{[]Problem{problem}}
 	}

@@ -41,7 +41,7 @@ func TestParseReportsProblemsAtTheirPlaces(t *testing.T) {
 		definition string
 		want       []string
 	}{
-		"text that isn't JSON":                {`{"StartAt": `, []string{"not JSON: line 1, column 13: unexpected end of JSON"}},
+		"text that isn't JSON":                {`{"StartAt": `, []string{"not JSON: unexpected end of JSON"}},
 		"a definition that isn't an object":   {`[]`, []string{"the definition must be an object, not array"}},
 		"a member that appears twice":         {`{"StartAt": "A", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`, []string{`the member "StartAt" appears twice in one object`}},
 		"nothing at all":                      {`{}`, []string{"StartAt: is missing", "States: is missing"}},
@@ -176,10 +176,10 @@ func TestValidateLeavesSubstitutionsOpen(t *testing.T) {
   "B": {"Type": "Task", "Resource": "arn:${AWS::Partition}:states:::lambda:invoke", "TimeoutSeconds": "${Timeout}", "Next": "C"},
   "C": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {"QueueUrl": "${Queue}", "Body": "${Body}"}, "Next": "D"},
   "D": {"Type": "Wait", "Timestamp": "${When}", "InputPath": "${Path}", "OutputPath": "${", "End": true}}}`))
-	want := `States.B.TimeoutSeconds: must be an integer, not string
-States.C.Parameters: must have MessageBody
-States.C.Parameters.Body: unknown field: the resource does not take it
-States.D.OutputPath: "${" is not a path: unexpected "{" at position 1`
+	want := `3:85: States.B.TimeoutSeconds: must be an integer, not string
+4:73: States.C.Parameters: must have MessageBody
+4:112: States.C.Parameters.Body: unknown field: the resource does not take it
+5:73: States.D.OutputPath: "${" is not a path: unexpected "{" at position 1`
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) {
 		t.Fatalf("got %v, want problems", err)
@@ -226,7 +226,7 @@ func TestTasksListsNestedTasksAndWhatTheyDeclare(t *testing.T) {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
 	err := m.CheckResources(func(resource string) bool { return resource == function })
-	if want := "States.P.Branches[0].States.B.Resource: the resource arn:aws:states:::sns:publish is not supported here"; err == nil || err.Error() != want {
+	if want := "5:92: States.P.Branches[0].States.B.Resource: the resource arn:aws:states:::sns:publish is not supported here"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
