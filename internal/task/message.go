@@ -2,6 +2,7 @@ package task
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"strconv"
@@ -88,10 +89,11 @@ func (d DeadLetter) Why() (errorType, errorMessage string) {
 	if err := json.Unmarshal([]byte(d.Cause), &cause); err == nil && cause.ErrorMessage != "" {
 		message = cause.ErrorMessage
 	}
+	errorType = cmp.Or(d.Error, string(Abandoned))
 	if message == "" {
-		message = "the execution ended with " + d.Error + " and gave no cause"
+		message = "the execution ended with " + errorType + " and gave no cause"
 	}
-	return Cut(d.Error, 256), Cut(message, MaxErrorBytes)
+	return Cut(errorType, 256), Cut(message, MaxErrorBytes)
 }
 
 // decodeStrict reads one JSON object into v: no unknown field, nothing after

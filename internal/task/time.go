@@ -45,9 +45,6 @@ func (t Time) String() string {
 	return t.Format(timeLayout)
 }
 
-// MarshalText returns String.
-func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
-
 // MarshalJSON returns String, quoted.
 func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
 
