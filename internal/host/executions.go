@@ -179,10 +179,14 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 func (e *Executions) handle(m task.Message, event asl.Event) {
 	e.with(m, func(x *execution) {
 		x.stamp(&event)
-		commands, _, err := x.state.Step(event)
-		if err != nil {
+		commands, history, err := x.state.Step(event)
+		delete(x.cancels, event.Ref)
+		switch {
+		case err != nil:
 			e.log.Error("execution does not take an event", "taskId", m.TaskID, "run", m.Run, "event", event.Kind, "error", err)
 			return
+		case len(commands) == 0 && len(history) == 0:
+			return // nobody waits for it any more: not worth a write
 		}
 		x.kept.Journal, x.kept.Status = appendEvent(x.kept.Journal, event), statusOf(x.state)
 		if e.keep(x) {
@@ -224,7 +228,7 @@ func (e *Executions) do(x *execution, commands []asl.Command) {
 				x.cancels = map[int64]context.CancelFunc{}
 			}
 			x.cancels[c.Ref] = cancel
-			e.dispatch(ctx, x, c)
+			e.dispatch(ctx, cancel, x, c)
 		case asl.SetTimer:
 			e.timers.set(timer{at: c.At, m: x.kept.Message, ref: c.Ref})
 		case asl.CancelTask:
@@ -238,14 +242,16 @@ func (e *Executions) do(x *execution, commands []asl.Command) {
 
 // dispatch runs a task and gives its answer to the execution, which stays in
 // memory until then.
-func (e *Executions) dispatch(ctx context.Context, x *execution, c asl.InvokeTask) {
+func (e *Executions) dispatch(ctx context.Context, cancel context.CancelFunc, x *execution, c asl.InvokeTask) {
 	if !e.begin() {
+		cancel()
 		return // kept as pending
 	}
 	m := x.kept.Message
 	e.acquire(m)
 	go func() {
 		defer e.running.Done()
+		defer cancel()
 		defer e.release(m, x)
 		select {
 		case e.slots <- struct{}{}:
