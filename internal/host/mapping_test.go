@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,10 +61,13 @@ func TestRedrivePolicy(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "tasks.db")
+				var mu sync.Mutex // invocations that hang are still there
 				var received []time.Duration
 				began := time.Now()
 				m := testMapping(func(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+					mu.Lock()
 					received = append(received, time.Since(began))
+					mu.Unlock()
 					return tt.handle(ctx, batch)
 				})
 				id, err := task.NewID()
@@ -102,6 +106,8 @@ func TestRedrivePolicy(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				if len(received) != 3 {
 					t.Fatalf("received %d times, want 3: %v", len(received), received)
 				}
@@ -133,8 +139,11 @@ func TestADeadLetterThatFailsComesAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		var mu sync.Mutex
 		got := map[string][]string{}
 		m := testMapping(func(_ context.Context, batch events.SQSEvent) (resp events.SQSEventResponse, _ error) {
+			mu.Lock()
+			defer mu.Unlock()
 			for _, r := range batch.Records {
 				got[r.Body] = append(got[r.Body], r.Attributes["ApproximateReceiveCount"])
 				if r.Body == "bad" && len(got["bad"]) < 3 {
@@ -147,13 +156,17 @@ func TestADeadLetterThatFailsComesAgain(t *testing.T) {
 		done := make(chan struct{})
 		go func() { m.deadLetters(intake, db.DeadLetterQueue()); close(done) }()
 		pass(time.Minute)
+		mu.Lock()
 		if len(got["good"]) != 1 || len(got["bad"]) != 1 {
 			t.Errorf("after a minute: got %v, want each once", got)
 		}
+		mu.Unlock()
 		pass(time.Hour)
+		mu.Lock()
 		if len(got["good"]) != 1 || len(got["bad"]) != 3 || got["bad"][2] != "3" {
 			t.Errorf("after an hour: got receive counts %v, want good once, and bad up to 3", got)
 		}
+		mu.Unlock()
 		stop()
 		<-done
 	})
