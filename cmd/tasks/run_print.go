@@ -38,7 +38,7 @@ func (p *runPrinter) events(events []asl.HistoryEvent) {
 			continue
 		}
 		if p.table == nil {
-			p.table = newTable(p.out, column{"TIME", 9}, column{"ID", 5}, column{"EVENT", 24}, column{"STATE", 20}, column{"DETAILS", 100})
+			p.table = newTable(p.out, column{"TIME", 9}, column{"ID", 5}, column{"EVENT", 24}, column{"STATE", 20}, column{"DETAILS", 60})
 		}
 		d := detailsOf(e)
 		// Events between a state's entry and its exit don't name the state.
