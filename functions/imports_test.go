@@ -43,10 +43,10 @@ func standard(path string) bool {
 	return first != "tasks" && !strings.Contains(first, ".")
 }
 
-// oneMachine is what only the one-machine host is linked with.
+// oneMachine is what only the one-machine host and its tool are linked with.
 var oneMachine = []string{
 	"tasks/cmd", "tasks/internal/asl", "tasks/internal/client", "tasks/internal/host", "tasks/internal/samtemplate", "tasks/internal/taskdb",
-	"modernc.org",
+	"modernc.org", "github.com/aws/aws-sdk-go-v2/config",
 }
 
 const sdk = "github.com/aws/aws-sdk-go-v2/service"

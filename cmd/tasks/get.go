@@ -28,7 +28,7 @@ run, as Step Functions would tell them. Times are UTC.`,
 			if err != nil {
 				return err
 			}
-			cl, err := c.client(1)
+			cl, err := c.client(cmd.Context(), 1)
 			if err != nil {
 				return err
 			}

@@ -42,7 +42,7 @@ With --json, print one object a line.`,
 				}
 				limit = 0
 			}
-			cl, err := c.client(1)
+			cl, err := c.client(cmd.Context(), 1)
 			if err != nil {
 				return err
 			}

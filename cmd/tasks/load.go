@@ -60,7 +60,7 @@ without a reason, and if no task was accepted.`,
 			if err := o.check(); err != nil {
 				return err
 			}
-			cl, err := c.client(o.clients)
+			cl, err := c.client(cmd.Context(), o.clients)
 			if err != nil {
 				return err
 			}

@@ -74,8 +74,13 @@ func explain(err error) string {
 	if _, ok := errors.AsType[*client.UnreachableError](err); ok {
 		return err.Error() + "; start one with `tasks serve`, or name another with --api"
 	}
-	if refused, ok := errors.AsType[*client.RefusedError](err); ok && refused.Status == http.StatusUnauthorized {
-		return err.Error() + "; give the server's token with --token or TASKS_TOKEN"
+	if refused, ok := errors.AsType[*client.RefusedError](err); ok {
+		switch refused.Status {
+		case http.StatusUnauthorized:
+			return err.Error() + "; give the server's token with --token or TASKS_TOKEN"
+		case http.StatusForbidden:
+			return err.Error() + "; the API wants requests signed with AWS credentials that may execute-api:Invoke: see --sign and --aws-profile"
+		}
 	}
 	return err.Error()
 }

@@ -143,7 +143,7 @@ func TestServerErrors(t *testing.T) {
 		},
 		"tells API Gateway's own message": {
 			func(w http.ResponseWriter) { reply(w, http.StatusForbidden, map[string]string{"message": "Forbidden"}) },
-			"tasks: 403 Forbidden: Forbidden\n",
+			"tasks: 403 Forbidden: Forbidden; the API wants requests signed with AWS credentials that may execute-api:Invoke: see --sign and --aws-profile\n",
 		},
 		"escapes what a terminal could obey": {
 			func(w http.ResponseWriter) { problem(w, http.StatusBadRequest, "red \x1b[31m") },

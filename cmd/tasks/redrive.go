@@ -23,7 +23,7 @@ its retries.`,
 			if err != nil {
 				return err
 			}
-			cl, err := c.client(1)
+			cl, err := c.client(cmd.Context(), 1)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -18,8 +19,9 @@ type cli struct {
 	getenv      func(string) string
 
 	// Flags.
-	api, token string
-	json       bool
+	api, token    string
+	sign, profile string
+	json          bool
 
 	running bool // the command line made sense, and the command has begun
 }
@@ -65,17 +67,24 @@ func (c *cli) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&c.api, "api", "", "base `URL` of the API, or TASKS_API (default "+defaultAPI+")")
 	flags.StringVar(&c.token, "token", "", "bearer token of the server, or TASKS_TOKEN, which other users of the machine can't see")
+	flags.StringVar(&c.sign, "sign", signAuto, "sign with AWS credentials: auto (API Gateway's host names), always or never")
+	flags.StringVar(&c.profile, "aws-profile", "", "profile of the AWS credentials (default AWS_PROFILE, or what AWS tools use)")
 	flags.BoolVar(&c.json, "json", false, "print JSON, for programs")
 }
 
 // client returns the client of the server that the flags or the environment
 // name, for so many requests at once.
-func (c *cli) client(connections int) (*client.Client, error) {
-	cl, err := client.New(client.Config{
+func (c *cli) client(ctx context.Context, connections int) (*client.Client, error) {
+	cfg := client.Config{
 		URL:         cmp.Or(c.api, c.getenv("TASKS_API"), defaultAPI),
 		Token:       cmp.Or(c.token, c.getenv("TASKS_TOKEN")),
 		Connections: connections,
-	})
+	}
+	var err error
+	if cfg.Signer, err = c.signer(ctx, cfg.URL, cfg.Token); err != nil {
+		return nil, err
+	}
+	cl, err := client.New(cfg)
 	if err != nil {
 		return nil, usageError{err}
 	}

@@ -70,7 +70,7 @@ func (c *cli) answer(args []string) (string, error) {
 
 func (c *cli) submit(cmd *cobra.Command, answer string, wait bool) error {
 	ctx := cmd.Context()
-	cl, err := c.client(1)
+	cl, err := c.client(ctx, 1)
 	if err != nil {
 		return err
 	}

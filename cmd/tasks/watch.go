@@ -42,7 +42,7 @@ Times are UTC. With --json, print every task that changed, one a line.`,
 					return err
 				}
 			}
-			cl, err := c.client(1)
+			cl, err := c.client(cmd.Context(), 1)
 			if err != nil {
 				return err
 			}

@@ -39,6 +39,8 @@ type Config struct {
 	URL string
 	// Token goes with every request as Authorization: Bearer, unless empty.
 	Token string
+	// Signer signs every request, unless nil. It takes the place of Token.
+	Signer *Signer
 	// Connections is how many requests are made at once at most; so many
 	// connections are kept for reuse. 0 means 1.
 	Connections int
@@ -46,9 +48,10 @@ type Config struct {
 
 // Client calls one server. It is safe for concurrent use.
 type Client struct {
-	base  string
-	token string
-	http  *http.Client
+	base   string
+	token  string
+	signer *Signer
+	http   *http.Client
 }
 
 // New returns a client. It connects when it is first used.
@@ -62,8 +65,9 @@ func New(cfg Config) (*Client, error) {
 	transport.MaxIdleConnsPerHost = max(cfg.Connections, 1)
 	transport.MaxIdleConns = transport.MaxIdleConnsPerHost
 	return &Client{
-		base:  strings.TrimRight(u.String(), "/"),
-		token: cfg.Token,
+		base:   strings.TrimRight(u.String(), "/"),
+		token:  cfg.Token,
+		signer: cfg.Signer,
 		http: &http.Client{
 			Transport: transport,
 			Timeout:   requestTimeout,
@@ -158,7 +162,11 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, wan
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.token != "" {
+	if c.signer != nil {
+		if err := c.signer.sign(ctx, req, body); err != nil {
+			return err
+		}
+	} else if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.http.Do(req)
