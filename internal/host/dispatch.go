@@ -1,0 +1,100 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tasks/internal/asl"
+)
+
+// do carries out commands.
+func (e *Executions) do(x *execution, commands []asl.Command) {
+	for _, c := range commands {
+		switch c := c.(type) {
+		case asl.InvokeTask:
+			ctx, cancel := context.WithCancel(e.ctx)
+			if x.cancels == nil {
+				x.cancels = map[int64]context.CancelFunc{}
+			}
+			x.cancels[c.Ref] = cancel
+			e.dispatch(ctx, cancel, x, c)
+		case asl.SetTimer:
+			e.timers.set(timer{at: c.At, m: x.kept.Message, ref: c.Ref})
+		case asl.CancelTask:
+			if cancel := x.cancels[c.Ref]; cancel != nil {
+				cancel()
+			}
+		case asl.Finish:
+		}
+	}
+}
+
+// dispatch runs a task and gives its answer to the execution, which stays in
+// memory until then.
+func (e *Executions) dispatch(ctx context.Context, cancel context.CancelFunc, x *execution, c asl.InvokeTask) {
+	if !e.begin() {
+		cancel()
+		return // kept as pending
+	}
+	m := x.kept.Message
+	e.acquire(m)
+	go func() {
+		defer e.running.Done()
+		defer cancel()
+		defer e.release(m, x)
+		select {
+		case e.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		event := e.run(ctx, c)
+		<-e.slots
+		if e.ctx.Err() != nil {
+			return // cut off by the host's end: it counts as not answered
+		}
+		e.handle(m, event)
+	}()
+}
+
+// run runs a task and returns the event of its answer. Its timeout is counted
+// from here.
+func (e *Executions) run(ctx context.Context, c asl.InvokeTask) asl.Event {
+	if limit := shorter(c.Timeout, c.Heartbeat); limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	out, failure := e.runTask(ctx, c)
+	event := asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref, Output: out}
+	switch {
+	case failure != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		event.Kind = asl.TaskTimedOut
+		if c.Heartbeat > 0 && c.Heartbeat == shorter(c.Timeout, c.Heartbeat) {
+			event.Kind = asl.TaskHeartbeatTimedOut
+		}
+	case failure != nil:
+		event.Kind, event.Error, event.Cause = asl.TaskFailed, failure.Type, failure.cause()
+	}
+	return event
+}
+
+// shorter returns the shorter of two timeouts, of which 0 is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// fire is what timers calls. The event waits for the file, so it has a
+// goroutine of its own.
+func (e *Executions) fire(t timer) {
+	if !e.begin() {
+		return
+	}
+	go func() {
+		defer e.running.Done()
+		e.handle(t.m, asl.Event{Kind: asl.TimerFired, Ref: t.ref})
+	}()
+}

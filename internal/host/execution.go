@@ -1,0 +1,183 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"tasks/internal/asl"
+	"tasks/internal/task"
+	"tasks/internal/taskdb"
+)
+
+// execution is an execution in memory. It is there while a task of it runs or an
+// event is handled, and not while it only waits for a timer.
+type execution struct {
+	users int // under Executions.mu
+
+	mu      sync.Mutex
+	state   *asl.Execution // nil: not loaded yet
+	kept    taskdb.Execution
+	clock   time.Time                    // of the last event; the machine's may be set back, an execution's not
+	cancels map[int64]context.CancelFunc // of the tasks that run, by their ref
+}
+
+// executionID returns the ARN of a run's execution.
+func (e *Executions) executionID(m task.Message) string {
+	return "arn:aws:states:local:000000000000:execution:" + e.stateMachine + ":" + m.ExecutionName()
+}
+
+// stamp gives an event its time.
+func (x *execution) stamp(event *asl.Event) {
+	event.Time = time.Now().UTC().Truncate(time.Millisecond)
+	if event.Time.Before(x.clock) {
+		event.Time = x.clock
+	}
+	x.clock = event.Time
+}
+
+// fill completes the first event of m's execution. The journal has the seed
+// alone: the rest follows from m.
+func (e *Executions) fill(event asl.Event, m task.Message) asl.Event {
+	if event.Start != nil {
+		event.Start = &asl.StartInput{
+			ExecutionID:      e.executionID(m),
+			Name:             m.ExecutionName(),
+			StateMachineID:   "arn:aws:states:local:000000000000:stateMachine:" + e.stateMachine,
+			StateMachineName: e.stateMachine,
+			Input:            json.RawMessage(m.Body()),
+			Seed:             event.Start.Seed,
+		}
+	}
+	return event
+}
+
+// with calls f with an execution, loaded and locked.
+func (e *Executions) with(m task.Message, f func(*execution)) {
+	x := e.acquire(m)
+	defer e.release(m, x)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.state == nil && !e.load(m, x) {
+		return
+	}
+	f(x)
+}
+
+// load reads an execution from the file. When the file can't be read it tries
+// until it can or the host stops.
+func (e *Executions) load(m task.Message, x *execution) bool {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		kept, err := e.db.Execution(e.ctx, m)
+		if err == nil && kept.Status != task.ExecutionRunning || task.IsKind(err, task.NotFound) {
+			return false // it has ended, or the task was redriven
+		}
+		if err == nil {
+			_, err = e.replay(e.ctx, x, kept)
+		}
+		switch {
+		case err == nil:
+			return true
+		case !task.IsKind(err, task.Unavailable):
+			e.abandon(kept, err)
+			return false
+		}
+		e.log.Error("execution not read, will be tried again", "taskId", m.TaskID, "run", m.Run, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-e.ctx.Done():
+			return false
+		}
+	}
+}
+
+// abandon ends an execution whose journal this version can't replay. Reconcile
+// finds its task and sends it to the dead letter queue.
+func (e *Executions) abandon(kept taskdb.Execution, err error) {
+	e.log.Error("execution can't be resumed, ended as aborted", "taskId", kept.TaskID, "run", kept.Run, "error", err)
+	kept.Status = task.ExecutionAborted
+	if err := e.db.SaveExecution(e.ctx, kept); err != nil {
+		e.log.Error("execution not ended", "taskId", kept.TaskID, "run", kept.Run, "error", err)
+	}
+}
+
+// acquire returns m's execution in memory, where it stays until release.
+func (e *Executions) acquire(m task.Message) *execution {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x := e.live[m]
+	if x == nil {
+		x = &execution{}
+		e.live[m] = x
+	}
+	x.users++
+	return x
+}
+
+// release undoes one acquire. An execution that nobody uses leaves memory.
+func (e *Executions) release(m task.Message, x *execution) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if x.users--; x.users == 0 {
+		delete(e.live, m)
+	}
+}
+
+// replay makes x what the journal says, and returns its history.
+func (e *Executions) replay(ctx context.Context, x *execution, kept taskdb.Execution) ([]asl.HistoryEvent, error) {
+	machine, err := e.machine(ctx, kept.Definition)
+	if err != nil {
+		return nil, err
+	}
+	state := machine.NewExecution()
+	var history []asl.HistoryEvent
+	dec := json.NewDecoder(bytes.NewReader(kept.Journal))
+	for dec.More() {
+		var event asl.Event
+		if err := dec.Decode(&event); err != nil {
+			return nil, fmt.Errorf("read the journal of execution %s: %w", kept.ExecutionName(), err)
+		}
+		_, events, err := state.Step(e.fill(event, kept.Message))
+		if err != nil {
+			return nil, fmt.Errorf("replay execution %s: %w", kept.ExecutionName(), err)
+		}
+		history = append(history, events...)
+		x.clock = event.Time
+	}
+	x.state, x.kept = state, kept
+	return history, nil
+}
+
+// machine returns the machine of a definition.
+func (e *Executions) machine(ctx context.Context, definition int64) (*asl.Machine, error) {
+	e.mu.Lock()
+	m := e.machines[definition]
+	e.mu.Unlock()
+	if m != nil {
+		return m, nil
+	}
+	body, err := e.db.DefinitionBody(ctx, definition)
+	if err != nil {
+		return nil, err
+	}
+	if m, err = asl.Parse([]byte(body)); err != nil {
+		return nil, fmt.Errorf("state machine definition %d: %w", definition, err)
+	}
+	e.mu.Lock()
+	e.machines[definition] = m
+	e.mu.Unlock()
+	return m, nil
+}
+
+func statusOf(x *asl.Execution) task.ExecutionStatus { return task.ExecutionStatus(x.Status()) }
+
+func appendEvent(journal []byte, event asl.Event) []byte {
+	b, err := json.Marshal(event)
+	if err != nil {
+		panic(err) // strings, numbers, times and JSON that was checked always marshal
+	}
+	return append(append(journal[:len(journal):len(journal)], b...), '\n')
+}
