@@ -29,7 +29,7 @@ type mapping struct {
 // tasks feeds the task queue to the poller until intake is done. Batches wait
 // until another attempt could run, so that the queue holds what is too much.
 func (m *mapping) tasks(intake context.Context, q *taskdb.Queue, room func(context.Context) error) {
-	for room(intake) == nil {
+	for intake.Err() == nil && room(intake) == nil {
 		var batch []taskdb.Received
 		for _, r := range q.Receive(intake, m.source.BatchSize) {
 			if m.queue.MaxReceiveCount > 0 && r.Receives > m.queue.MaxReceiveCount {
