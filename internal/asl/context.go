@@ -8,7 +8,7 @@ func (x *Execution) contextObject(t *thread) *object {
 		{"Name", b.name},
 		{"EnteredTime", formatTime(t.enteredAt)},
 	}
-	if b.retries {
+	if b.hasRetryCount {
 		state = append(state, member{"RetryCount", intNumber(int64(t.retryCount))})
 	}
 	members := []member{

@@ -32,7 +32,8 @@ type intrinsic struct {
 	run      func(x *evaluator, c *call, args []any) (any, error)
 }
 
-// Step Functions allows up to ten levels of nesting.
+// maxCallDepth is how deep functions may nest ("Intrinsic functions for JSONPath
+// states in Step Functions").
 const maxCallDepth = 10
 
 func isCall(text string) bool { return strings.HasPrefix(text, "States.") }

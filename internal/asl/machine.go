@@ -36,9 +36,9 @@ type base struct {
 	io    ioFields
 
 	// Of Task, Parallel and Map states.
-	retry   []Retrier
-	catch   []catcher
-	retries bool // the state has a retry count in the context object
+	retry         []Retrier
+	catch         []catcher
+	hasRetryCount bool // in the context object
 }
 
 func (b *base) common() *base { return b }

@@ -38,12 +38,17 @@ func (e *InvalidError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Limits of the States Language and of "Step Functions service quotas".
 const (
-	maxDefinitionSize  = 1024 * 1024
+	// maxDefinitionSize is the quota "Maximum definition size" in bytes.
+	maxDefinitionSize = 1024 * 1024
+	// maxStateNameLength is in characters (States Language, "States").
 	maxStateNameLength = 80
-	maxSeconds         = 99_999_999
-	maxScopeDepth      = 100
+	// maxSeconds is the default of TimeoutSeconds and the most that a number of
+	// seconds may be ("Task workflow state").
+	maxSeconds = 99_999_999
+	// maxScopeDepth is a limit of this package, for states in branches in
+	// branches.
+	maxScopeDepth = 100
 )
 
 // Parse reads and validates a definition in JSON. The error is an *InvalidError

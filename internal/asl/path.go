@@ -244,9 +244,11 @@ func (s *step) eachElement(root any, a []any, emit func(any)) {
 			emit(a[i])
 		}
 	case stepFilter:
+		// "The @ operator does not match scalar values. It only matches objects."
+		// (Step Functions developer guide, "Paths")
 		for _, e := range a {
-			if s.filter.matches(root, e) {
-				emit(e)
+			if o, ok := e.(*object); ok && s.filter.matches(root, o) {
+				emit(o)
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// pathScanner parses paths and, in path_filter.go, the filters in them.
+// pathScanner parses paths and, in path_filter_parse.go, the filters in them.
 type pathScanner struct {
 	text  string
 	pos   int
@@ -23,9 +23,6 @@ const (
 	endsNameInCall   = endsNameInPath + ","
 	endsNameInFilter = endsNameInCall + "'\"=<>!&|"
 )
-
-// maxFilterDepth bounds parentheses and negations within one filter.
-const maxFilterDepth = 50
 
 func (s *pathScanner) peek() byte {
 	if s.pos < len(s.text) {

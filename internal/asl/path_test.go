@@ -44,6 +44,7 @@ func TestPathsSelect(t *testing.T) {
 		`$.books[?(@.isbn == null)].title`:                                `["C"]`,
 		`$.books[?(@.title =~ /[ab]/i)].title`:                            `["A","B"]`,
 		`$.books[?(@.title in ['A', 'C'])].title`:                         `["A","C"]`,
+		`$.books[0].tags[?(@ == 'x')]`:                                    `[]`, // @ is an object or nothing
 		`$.books[?(@.title nin ['A', 'C'])].title`:                        `["B"]`,
 		`$.books[?(@.tags contains 'y')].title`:                           `["A"]`,
 		`$.books[?(@.tags size 2)].title`:                                 `["A"]`,
@@ -54,9 +55,10 @@ func TestPathsSelect(t *testing.T) {
 		`$.books[?(@.price > 'A')]`:                                       `[]`,
 		`$.books[?(@.tags empty false)].title`:                            `["A"]`,
 		`$.books[?((@.price > 8) && (@.price < 20))].title`:               `["A"]`,
-		`$.nothing[*].x`: `[]`,
-		`$.nothing..x`:   `[]`,
-		`$.limit[1:2]`:   `[]`,
+		`$.books[0].tags[?(@ == 'x')]`:                                    `[]`, // a filter selects objects only
+		`$.nothing[*].x`:                                                  `[]`,
+		`$.nothing..x`:                                                    `[]`,
+		`$.limit[1:2]`:                                                    `[]`,
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()

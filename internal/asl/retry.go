@@ -14,7 +14,7 @@ func (x *Execution) handle(t *thread, f *failure) {
 	if delay, ok := x.retryDelay(t, b.retry, f); ok {
 		x.setTimer(t, x.now.Add(delay))
 		t.phase = phaseWaiting
-		t.resume, t.children = nil, nil
+		t.children = nil
 		return
 	}
 	switch t.state.(type) {

@@ -8,7 +8,7 @@ import (
 
 // retryCatch parses Retry and Catch.
 func (f *fields) retryCatch(b *base) {
-	b.retries = true
+	b.hasRetryCount = true
 	f.each("Retry", func(g *fields, last bool) {
 		b.retry = append(b.retry, g.retrier(last))
 	})
@@ -20,6 +20,10 @@ func (f *fields) retryCatch(b *base) {
 		b.catch = append(b.catch, c)
 	})
 }
+
+// maxMaxDelay is the most that MaxDelaySeconds may be: it must be "greater than 0
+// and less than 31622400" ("Handling errors in Step Functions workflows").
+const maxMaxDelay = 31_622_399
 
 func (f *fields) retrier(last bool) Retrier {
 	r := Retrier{ErrorEquals: f.errorEquals(last), Interval: time.Second, MaxAttempts: 3, BackoffRate: 2}
@@ -36,7 +40,7 @@ func (f *fields) retrier(last bool) Retrier {
 		}
 		r.BackoffRate = rate
 	}
-	if n, ok := f.integer("MaxDelaySeconds", 1, 31622400); ok {
+	if n, ok := f.integer("MaxDelaySeconds", 1, maxMaxDelay); ok {
 		r.MaxDelay = time.Duration(n) * time.Second
 		if r.MaxDelay < r.Interval {
 			f.p.report(f.place("MaxDelaySeconds"), "must not be less than IntervalSeconds (%d), as %d is", int(r.Interval.Seconds()), n)

@@ -85,7 +85,8 @@ func (p *parser) choice(f *fields, b base) state {
 	return s
 }
 
-// maxConditionDepth bounds And, Or and Not in each other.
+// maxConditionDepth bounds And, Or and Not in each other; it is a limit of this
+// package.
 const maxConditionDepth = 100
 
 // condition parses the condition that the object holds, besides Next and Assign.

@@ -109,7 +109,7 @@ func (x *Execution) executeTask(t *thread, s *taskState) {
 	}
 	h := x.record(t, eventType, d)
 	h.task, h.run, h.data = s, run, parameters
-	t.resume = &scheduledTask{run, parameters}
+	t.scheduled = &scheduledTask{run, parameters}
 	t.phase = phaseDispatch
 	x.queue = append(x.queue, t)
 }
@@ -152,9 +152,9 @@ func (x *Execution) taskSeconds(t *thread, f secondsField, input any) (int64, *f
 
 // dispatch starts a scheduled task.
 func (x *Execution) dispatch(t *thread) {
-	s, scheduled := t.state.(*taskState), t.resume.(*scheduledTask)
+	s, scheduled := t.state.(*taskState), t.scheduled
 	x.recordTask(t, s, "Started", taskStarted, noDetail)
-	t.phase, t.resume = phaseWaiting, nil
+	t.phase, t.scheduled = phaseWaiting, nil
 	x.lastRef++
 	c := InvokeTask{
 		Ref: x.lastRef, State: s.name, Resource: s.resource, Parameters: encode(scheduled.parameters),

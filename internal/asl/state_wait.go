@@ -48,7 +48,7 @@ func parseTimestamp(text string) (time.Time, bool) {
 func (x *Execution) executeWait(t *thread, s *waitState) {
 	v, fail := x.selectedInput(t, &s.io)
 	if fail == nil {
-		t.resume = v
+		t.waiting = v
 		var until time.Time
 		if until, fail = s.until(x, t, v); fail == nil {
 			if !until.After(x.now) {
@@ -61,8 +61,6 @@ func (x *Execution) executeWait(t *thread, s *waitState) {
 	}
 	x.handle(t, fail)
 }
-
-func (x *Execution) endWait(t *thread, _ *waitState) { x.complete(t, t.resume) }
 
 // until finds the end of the wait. The causes are worded as recorded on Step
 // Functions.

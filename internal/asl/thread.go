@@ -19,9 +19,10 @@ type thread struct {
 	prevID     int64
 	enteredID  int64
 	enteredAt  time.Time
-	attempts   []int // retries by each retrier of the state
-	retryCount int   // retries by all of them
-	resume     any   // what a Task, Wait or Choice state keeps while it waits
+	attempts   []int          // retries by each retrier of the state
+	retryCount int            // retries by all of them
+	scheduled  *scheduledTask // of a Task state, until it starts
+	waiting    any            // of a Wait state: its output before OutputPath
 	children   *children
 }
 
@@ -125,7 +126,7 @@ func (x *Execution) exit(t *thread, output any, assigned *object, next target) {
 	if assigned != nil {
 		t.variables.assign(assigned)
 	}
-	t.resume, t.children = nil, nil
+	t.waiting, t.children = nil, nil
 	if next.state != nil {
 		t.state, t.input, t.phase = next.state, output, phaseEnter
 		return

@@ -58,8 +58,8 @@ func (x *Execution) setTimer(t *thread, at time.Time) {
 
 // timerFired goes on after a Wait state's time or a retry's delay.
 func (x *Execution) timerFired(t *thread) {
-	if w, ok := t.state.(*waitState); ok {
-		x.endWait(t, w)
+	if _, ok := t.state.(*waitState); ok {
+		x.complete(t, t.waiting)
 	} else {
 		t.retryCount++
 		t.phase = phaseExecute
