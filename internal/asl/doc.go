@@ -50,8 +50,9 @@
 //     children.go is what Parallel and Map share
 //   - io.go: the order of input and output processing; context.go: $$
 //   - retry.go, failure.go: retriers, catchers, error names and causes
-//   - path*.go: JSONPath in Jayway's flavour; expression.go: a path or a function;
-//     template.go: payload templates; variables.go: Assign; intrinsic*.go: the States.* functions
+//   - path*.go: JSONPath in Jayway's flavour; intrinsic*.go: the States.*
+//     functions; expression.go: a path or a function; template.go: payload
+//     templates; variables.go: Assign
 //   - value.go, decode.go, encode.go: JSON values that keep order and numbers
 //
 // What Step Functions does that its documentation leaves open was settled by

@@ -1,9 +1,6 @@
 package asl
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // A path selects values from the state's input ($), the context object ($$) or
 // a variable ($name). The flavour is that of Jayway's JsonPath, on which Step
@@ -270,78 +267,4 @@ func (s *step) bounds(n int) (start, end int) {
 		end = min(end, n)
 	}
 	return start, end
-}
-
-// set returns v with the place that the reference path names set to x. Objects
-// are made on the way where there are none; false means that something else is
-// in the way.
-func (p *path) set(v, x any) (any, bool) { return setAt(v, p.steps, x) }
-
-func setAt(v any, steps []step, x any) (any, bool) {
-	if len(steps) == 0 {
-		return x, true
-	}
-	s := steps[0]
-	if s.kind == stepIndex {
-		a, ok := v.([]any)
-		if !ok || s.index >= len(a) {
-			return nil, false
-		}
-		e, ok := setAt(a[s.index], steps[1:], x)
-		if !ok {
-			return nil, false
-		}
-		a = append([]any(nil), a...)
-		a[s.index] = e
-		return a, true
-	}
-	o, ok := v.(*object)
-	if !ok {
-		return nil, false
-	}
-	inner, ok := o.get(s.name)
-	if !ok {
-		inner = emptyObject
-	}
-	if inner, ok = setAt(inner, steps[1:], x); !ok {
-		return nil, false
-	}
-	return o.with(s.name, inner), true
-}
-
-// normalPath writes steps in Jayway's normal form, $['a'][0].
-func normalPath(steps []step) string {
-	var b strings.Builder
-	b.WriteByte('$')
-	for _, s := range steps {
-		b.WriteString(stepText(s))
-	}
-	return b.String()
-}
-
-func stepText(s step) string {
-	if s.kind == stepIndex {
-		return fmt.Sprintf("[%d]", s.index)
-	}
-	return "['" + s.name + "']"
-}
-
-// javaClass names the class that holds v on AWS, which shows in messages.
-func javaClass(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "java.lang.Boolean"
-	case string:
-		return "java.lang.String"
-	case []any:
-		return "java.util.ArrayList"
-	case number:
-		if _, ok := v.int64(); ok {
-			return "java.lang.Integer"
-		}
-		return "java.lang.Double"
-	}
-	return "java.util.LinkedHashMap"
 }

@@ -21,8 +21,8 @@ func (f *fields) retryCatch(b *base) {
 	})
 }
 
-// maxMaxDelay is the most that MaxDelaySeconds may be: it must be "greater than 0
-// and less than 31622400" ("Handling errors in Step Functions workflows").
+// maxMaxDelay is the most that MaxDelaySeconds may be, which must be less than
+// 31,622,400, a leap year ("Handling errors in Step Functions workflows").
 const maxMaxDelay = 31_622_399
 
 func (f *fields) retrier(last bool) Retrier {

@@ -22,7 +22,7 @@ type thread struct {
 	attempts   []int          // retries by each retrier of the state
 	retryCount int            // retries by all of them
 	scheduled  *scheduledTask // of a Task state, until it starts
-	waiting    any            // of a Wait state: its output before OutputPath
+	waiting    any            // of a Wait state: the input that it hands on
 	children   *children
 }
 
