@@ -32,8 +32,9 @@ func newRootCommand(c *cli) *cobra.Command {
 		Short: "Run tasks with retries and a dead letter queue",
 		Long: `Run tasks with retries and a dead letter queue.
 
-'tasks serve' is the whole system on one machine. The other commands are
-clients of it, or of the same system on AWS; --api says where it is.
+'tasks serve' is the whole system on one machine. 'validate' and 'run' work on
+state machine definitions, without a server. The other commands are clients of
+the host, or of the same system on AWS; --api says where it is.
 
 Exit codes: 0 done, 1 failed, 2 called in a way that makes no sense, 3 the task
 that was waited for ended in the DLQ.`,
