@@ -6,6 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -61,8 +64,43 @@ func (h *Host) lambdaInvoke(ctx context.Context, parameters json.RawMessage) (js
 	return mustMarshal(struct {
 		ExecutedVersion string
 		Payload         json.RawMessage
-		StatusCode      int
-	}{"$LATEST", out, 200}), nil
+		sdkResponse
+		StatusCode int
+	}{"$LATEST", out, newSDKResponse("application/json", len(out), "X-Amz-Executed-Version", "$LATEST"), 200}), nil
+}
+
+// sdkResponse is what every service integration answers with besides the
+// service's own fields: the HTTP response that the SDK got.
+type sdkResponse struct {
+	SDKHTTPMetadata struct {
+		AllHTTPHeaders map[string][]string `json:"AllHttpHeaders"`
+		HTTPHeaders    map[string]string   `json:"HttpHeaders"`
+		HTTPStatusCode int                 `json:"HttpStatusCode"`
+	} `json:"SdkHttpMetadata"`
+	SDKResponseMetadata struct {
+		RequestID string `json:"RequestId"`
+	} `json:"SdkResponseMetadata"`
+}
+
+// newSDKResponse returns the metadata of a response of so many bytes; more are
+// names and values of further headers.
+func newSDKResponse(contentType string, length int, more ...string) (r sdkResponse) {
+	r.SDKResponseMetadata.RequestID = uuid.NewString()
+	r.SDKHTTPMetadata.HTTPStatusCode = http.StatusOK
+	r.SDKHTTPMetadata.HTTPHeaders = map[string]string{
+		"Content-Length":   strconv.Itoa(length),
+		"Content-Type":     contentType,
+		"Date":             time.Now().UTC().Format(http.TimeFormat),
+		"x-amzn-RequestId": r.SDKResponseMetadata.RequestID,
+	}
+	for i := 0; i < len(more); i += 2 {
+		r.SDKHTTPMetadata.HTTPHeaders[more[i]] = more[i+1]
+	}
+	r.SDKHTTPMetadata.AllHTTPHeaders = map[string][]string{}
+	for name, value := range r.SDKHTTPMetadata.HTTPHeaders {
+		r.SDKHTTPMetadata.AllHTTPHeaders[name] = []string{value}
+	}
+	return r
 }
 
 func (h *Host) sqsSendMessage(ctx context.Context, parameters json.RawMessage) (json.RawMessage, *functionError) {
@@ -88,7 +126,8 @@ func (h *Host) sqsSendMessage(ctx context.Context, parameters json.RawMessage) (
 	return mustMarshal(struct {
 		MD5OfMessageBody string
 		MessageID        string `json:"MessageId"`
-	}{hex.EncodeToString(sum[:]), uuid.NewString()}), nil
+		sdkResponse
+	}{hex.EncodeToString(sum[:]), uuid.NewString(), newSDKResponse("application/x-amz-json-1.0", 106)}), nil
 }
 
 func mustMarshal(v any) json.RawMessage {
