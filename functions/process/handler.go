@@ -51,8 +51,9 @@ const (
 	Superseded Outcome = "superseded"
 )
 
-// Handler runs attempts. Invoked twice with the same input it runs the worker
-// once, unless the first invocation died on the way.
+// Handler runs attempts. Invoked again with the same input it runs the worker
+// no second time once the first invocation has recorded its outcome. While that
+// one still runs it is taken for dead: a workflow asks again only then.
 type Handler struct {
 	Store  task.Store
 	Worker Worker

@@ -96,16 +96,16 @@ func TestHandle(t *testing.T) {
 		check time.Duration
 		acted int
 	}{
-		{"sends a message again", func(b *bench) { b.put(1, task.Pending) }, []task.Message{m}, nil, 20 * time.Minute, 1},
+		{"sends a message again", func(b *bench) { b.put(1, task.Pending) }, []task.Message{m}, nil, 2 * task.FirstCheckAfter, 1},
 		{
 			"sends a message again when executions can't be asked",
-			func(b *bench) { b.executions.Express = true; b.start(b.put(1, task.Pending)) }, []task.Message{m}, nil, 20 * time.Minute, 1,
+			func(b *bench) { b.executions.Express = true; b.start(b.put(1, task.Pending)) }, []task.Message{m}, nil, 2 * task.FirstCheckAfter, 1,
 		},
-		{"waits for an execution", func(b *bench) { b.start(b.put(1, task.Pending)) }, nil, nil, 20 * time.Minute, 0},
+		{"waits for an execution", func(b *bench) { b.start(b.put(1, task.Pending)) }, nil, nil, 2 * task.FirstCheckAfter, 0},
 		{
 			"restarts a task whose execution never claimed it",
 			func(b *bench) { b.end(b.put(1, task.Pending), task.ExecutionOutcome{Status: task.ExecutionAborted}) },
-			[]task.Message{next}, nil, 10 * time.Minute, 1,
+			[]task.Message{next}, nil, task.FirstCheckAfter, 1,
 		},
 		{
 			"restarts a task on a host that queues it in the same step",
@@ -113,26 +113,26 @@ func TestHandle(t *testing.T) {
 				b.store.Queue = b.queue
 				b.end(b.put(1, task.Pending), task.ExecutionOutcome{Status: task.ExecutionAborted})
 			},
-			[]task.Message{next}, nil, 10 * time.Minute, 1,
+			[]task.Message{next}, nil, task.FirstCheckAfter, 1,
 		},
-		{"waits for a retry", func(b *bench) { b.start(b.put(1, task.Failed)) }, nil, nil, 20 * time.Minute, 0},
+		{"waits for a retry", func(b *bench) { b.start(b.put(1, task.Failed)) }, nil, nil, 2 * task.FirstCheckAfter, 0},
 		{
 			"dead-letters with the execution's error",
 			func(b *bench) {
 				b.end(b.put(1, task.Failed), task.ExecutionOutcome{Status: task.ExecutionFailed, Error: "States.Runtime", Cause: "no such path"})
 			},
-			nil, letter("States.Runtime", "the task was left FAILED when its execution ended FAILED with States.Runtime: no such path"), 20 * time.Minute, 1,
+			nil, letter("States.Runtime", "the task was left FAILED when its execution ended FAILED with States.Runtime: no such path"), 2 * task.FirstCheckAfter, 1,
 		},
 		{
 			"dead-letters a task that its execution abandoned",
 			func(b *bench) {
 				b.end(b.put(1, task.Processing), task.ExecutionOutcome{Status: task.ExecutionSucceeded})
 			},
-			nil, letter("Abandoned", "the task was left PROCESSING when its execution ended SUCCEEDED"), 20 * time.Minute, 1,
+			nil, letter("Abandoned", "the task was left PROCESSING when its execution ended SUCCEEDED"), 2 * task.FirstCheckAfter, 1,
 		},
 		{
 			"dead-letters a task whose execution is gone", func(b *bench) { b.put(1, task.Processing) },
-			nil, letter("Abandoned", "the task was left PROCESSING: its execution is not there any more, or can't be asked"), 20 * time.Minute, 1,
+			nil, letter("Abandoned", "the task was left PROCESSING: its execution is not there any more, or can't be asked"), 2 * task.FirstCheckAfter, 1,
 		},
 	}
 	for _, tt := range tests {

@@ -78,12 +78,13 @@ func (e *Executions) load(m task.Message, x *execution) bool {
 		if err == nil {
 			_, err = e.replay(e.ctx, x, kept)
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			return true
-		case !task.IsKind(err, task.Unavailable):
-			e.abandon(kept, err)
-			return false
+		}
+		if !task.IsKind(err, task.Unavailable) {
+			if err = e.abandon(kept, err); err == nil {
+				return false
+			}
 		}
 		e.log.Error("execution not read, will be tried again", "taskId", m.TaskID, "run", m.Run, "error", err)
 		select {
@@ -94,14 +95,17 @@ func (e *Executions) load(m task.Message, x *execution) bool {
 	}
 }
 
-// abandon ends an execution whose journal this version can't replay. Reconcile
-// finds its task and sends it to the dead letter queue.
-func (e *Executions) abandon(kept taskdb.Execution, err error) {
-	e.log.Error("execution can't be resumed, ended as aborted", "taskId", kept.TaskID, "run", kept.Run, "error", err)
+// abandon ends an execution whose journal this version can't replay, because
+// of cause. Reconcile finds its task: it gets a new run if it was never claimed,
+// and goes to the dead letter queue if it was.
+func (e *Executions) abandon(kept taskdb.Execution, cause error) error {
+	e.log.Error("execution can't be resumed, ended as aborted", "taskId", kept.TaskID, "run", kept.Run, "error", cause)
 	kept.Status = task.ExecutionAborted
-	if err := e.db.SaveExecution(e.ctx, kept); err != nil {
-		e.log.Error("execution not ended", "taskId", kept.TaskID, "run", kept.Run, "error", err)
+	err := e.db.SaveExecution(e.ctx, kept)
+	if task.IsKind(err, task.Closed) {
+		return nil // the task was redriven meanwhile
 	}
+	return err
 }
 
 // acquire returns m's execution in memory, where it stays until release.

@@ -84,6 +84,9 @@ func (e *Executions) Status(ctx context.Context, m task.Message) (task.Execution
 	if err != nil {
 		return task.ExecutionOutcome{}, err
 	}
+	if kept.Status == task.ExecutionRunning || kept.Status == task.ExecutionAborted { // not by its journal: see abandon
+		return task.ExecutionOutcome{Status: kept.Status}, nil
+	}
 	var x execution
 	if _, err := e.replay(ctx, &x, kept); err != nil {
 		return task.ExecutionOutcome{}, err
@@ -118,9 +121,10 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 		defer e.release(kept.Message, x)
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		if _, err := e.replay(ctx, x, kept); err != nil {
-			e.abandon(kept, err)
-			return nil
+		if _, err := e.replay(ctx, x, kept); task.IsKind(err, task.Unavailable) {
+			return err
+		} else if err != nil {
+			return e.abandon(kept, err)
 		}
 		e.do(x, x.state.Pending())
 		resumed++

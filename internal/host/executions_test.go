@@ -12,6 +12,7 @@ import (
 
 	"tasks/internal/task"
 	"tasks/internal/task/tasktest"
+	"tasks/internal/taskdb"
 )
 
 // heldWorker holds each task until it is let go.
@@ -103,6 +104,32 @@ func TestTimers(t *testing.T) {
 				t.Errorf("got %v, want %v", fired, want)
 				break
 			}
+		}
+	})
+}
+
+// An execution whose journal this version can't replay does not keep its task
+// open for ever.
+func TestAnExecutionThatCannotBeResumed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "tasks.db")
+		worker := &heldWorker{held: map[task.ID]chan struct{}{}}
+		h := serveTest(t, path, worker)
+		id := h.submit("x")
+		pass(time.Second)
+		h.want(id, task.Processing, 1)
+		m := task.Message{TaskID: id, Run: 1}
+		if err := h.db.SaveExecution(t.Context(), taskdb.Execution{Message: m, Status: task.ExecutionRunning, Journal: []byte(`{"k":"nonsense"}`)}); err != nil {
+			t.Fatal(err)
+		}
+		h.kill()
+		h = serveTest(t, path, worker)
+		defer h.shutdown()
+		pass(time.Hour)
+		got := h.want(id, task.DLQ, 1)
+		if got.ErrorType != string(task.Abandoned) || got.ErrorMessage == "" {
+			t.Errorf("got error %q, %q, want one of type %s", got.ErrorType, got.ErrorMessage, task.Abandoned)
 		}
 	})
 }

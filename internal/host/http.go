@@ -25,7 +25,7 @@ const (
 	// stage's name.
 	stage = "local"
 	// largeBody is the size, in bytes, from which a request's body has to fit
-	// into maxLargeBodies, together with all others of its kind.
+	// into maxLargeBodies, together with all others that are being read.
 	largeBody      = 64 << 10
 	maxLargeBodies = 64 << 20
 )

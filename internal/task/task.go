@@ -20,8 +20,9 @@ const (
 	MaxInterruptions = 3
 	// FirstCheckAfter is how long after its message was sent an open task is
 	// looked at by reconcile for the first time. A queue that is slow for less
-	// is never sent a second message.
-	FirstCheckAfter = 10 * time.Minute
+	// is never sent a second message, and the redrive policy has had its three
+	// receives, 5 minutes apart.
+	FirstCheckAfter = 20 * time.Minute
 	// MaxCheckAfter is where the doubling of FirstCheckAfter ends.
 	MaxCheckAfter = 12 * time.Hour
 )

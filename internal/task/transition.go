@@ -248,6 +248,6 @@ func (t *Task) interrupt(now Time) (last bool) {
 		}
 	}
 	last = interruptions >= MaxInterruptions
-	t.closeAttempt(now, string(Interrupted), "the host died while the attempt ran", !last)
+	t.closeAttempt(now, string(Interrupted), "the host stopped or died while the attempt ran", !last)
 	return last
 }

@@ -1,7 +1,6 @@
 package taskdb
 
 import (
-	"context"
 	"database/sql"
 	_ "embed"
 	"errors"
@@ -111,11 +110,6 @@ func (db *DB) Close() error {
 		errs = append(errs, db.writer.close())
 	}
 	return errors.Join(append(errs, db.lock.Unlock())...)
-}
-
-// Ping tells whether the file can be written to.
-func (db *DB) Ping(ctx context.Context) error {
-	return db.writer.do(ctx, func(*tx) error { return nil })
 }
 
 // open returns a pool of connections to the file.

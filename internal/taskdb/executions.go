@@ -50,7 +50,7 @@ func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, er
 		}
 		r.execution, r.definition, r.journal = e.Status, e.Definition, e.Journal
 		r.visibleAt, r.receives = 0, 0
-		tx.onCommit(func() { db.queue.forget(r.key) })
+		tx.onCommit(func() { db.queue.forget(r.key, r.Run) })
 		started = true
 		return true, nil
 	})

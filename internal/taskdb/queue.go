@@ -11,6 +11,10 @@ import (
 	"tasks/internal/task"
 )
 
+// unsettledAfter is when a message comes again whose flight could not be ended,
+// because the file can't be written.
+const unsettledAfter = 10 * time.Second
+
 // Received is a message in the hands of a consumer, who deletes it or gives it
 // back.
 type Received struct {
@@ -104,11 +108,13 @@ func (q *Queue) push(m *queued) {
 	q.signal()
 }
 
-// forget drops a task's message from memory.
-func (q *Queue) forget(k key) {
+// forget drops the message of a task's run from memory.
+func (q *Queue) forget(k key, run int) {
 	q.mu.Lock()
-	delete(q.known, k)
-	q.mu.Unlock()
+	defer q.mu.Unlock()
+	if m := q.known[k]; m != nil && m.run == run {
+		delete(q.known, k)
+	}
 }
 
 func (q *Queue) signal() {
@@ -182,59 +188,48 @@ func (q *Queue) inFlight(r Received) *queued {
 // Delete takes a received message off the queue. One whose execution was
 // started is off already.
 func (q *Queue) Delete(ctx context.Context, r Received) error {
-	m := q.inFlight(r)
-	if m == nil {
+	return q.settle(ctx, r, func(_ *tx, row *row) error {
+		row.visibleAt, row.receives = 0, 0
 		return nil
-	}
-	return q.settle(ctx, m, func(r *row) { r.visibleAt, r.receives = 0, 0 }, nil)
+	})
 }
 
 // GiveBack makes a received message visible again at the given time, with its
 // receives on record.
 func (q *Queue) GiveBack(ctx context.Context, r Received, at time.Time) error {
-	m := q.inFlight(r)
-	if m == nil {
+	return q.settle(ctx, r, func(tx *tx, row *row) error {
+		row.visibleAt, row.receives = at.UnixMilli(), r.Receives
+		q.pushOnCommit(tx, row)
 		return nil
-	}
-	again := &queued{key: m.key, run: m.run, receives: m.receives, sentAt: m.sentAt, visibleAt: at.UnixMilli()}
-	return q.settle(ctx, m, func(r *row) { r.visibleAt, r.receives = again.visibleAt, again.receives }, again)
+	})
 }
 
 // MoveToDeadLetters moves a received message to the dead letter queue: the
 // redrive policy.
 func (q *Queue) MoveToDeadLetters(ctx context.Context, r Received) error {
-	m := q.inFlight(r)
-	if m == nil {
-		return nil
-	}
-	return q.db.change(ctx, m.message().TaskID, func(tx *tx, row *row) (bool, error) {
-		if err := q.db.dead.insert(tx, r.Body, r.SentAt.Milli()); err != nil {
-			return false, err
-		}
+	return q.settle(ctx, r, func(tx *tx, row *row) error {
 		row.visibleAt, row.receives = 0, 0
-		tx.onCommit(func() { q.forget(m.key) })
-		return true, nil
+		return q.db.dead.insert(tx, r.Body, r.SentAt.Milli())
 	})
 }
 
 // settle ends a message's flight. If the change can't be written, the message
-// goes back to memory as again, or as it was, so that it is not lost until the
-// host starts again.
-func (q *Queue) settle(ctx context.Context, m *queued, change func(*row), again *queued) error {
-	err := q.db.change(ctx, m.message().TaskID, func(tx *tx, r *row) (bool, error) {
-		if r.Run != m.run || r.visibleAt == 0 {
+// comes again after unsettledAfter and this receive is not counted: the fault is
+// the file's, not the message's.
+func (q *Queue) settle(ctx context.Context, r Received, change func(*tx, *row) error) error {
+	m := q.inFlight(r)
+	if m == nil {
+		return nil
+	}
+	err := q.db.change(ctx, m.message().TaskID, func(tx *tx, row *row) (bool, error) {
+		tx.onCommit(func() { q.forget(m.key, m.run) })
+		if row.Run != m.run || row.visibleAt == 0 {
 			return false, nil
 		}
-		change(r)
-		return true, nil
+		return true, change(tx, row)
 	})
-	switch {
-	case again != nil:
-		q.push(again)
-	case err == nil:
-		q.forget(m.key)
-	default:
-		q.push(&queued{key: m.key, run: m.run, receives: m.receives, sentAt: m.sentAt, visibleAt: time.Now().Add(time.Second).UnixMilli()})
+	if err != nil {
+		q.push(&queued{key: m.key, run: m.run, receives: m.receives - 1, sentAt: m.sentAt, visibleAt: time.Now().Add(unsettledAfter).UnixMilli()})
 	}
 	return err
 }

@@ -56,6 +56,8 @@ func (db *DB) Get(ctx context.Context, id task.ID) (task.Task, error) {
 	return r.Task, db.loadAnswer(ctx, r.largeAnswer, &r.Task)
 }
 
+const selectAnswer = `SELECT body FROM answers WHERE id = ?`
+
 // loadAnswer completes a task whose answer is in table answers.
 func (db *DB) loadAnswer(ctx context.Context, large bool, t *task.Task) error {
 	if !large {
@@ -65,20 +67,26 @@ func (db *DB) loadAnswer(ctx context.Context, large bool, t *task.Task) error {
 	if err != nil {
 		return err
 	}
-	return unavailable("read", db.reader.QueryRowContext(ctx, `SELECT body FROM answers WHERE id = ?`, k[:]).Scan(&t.Answer))
+	return unavailable("read", db.reader.QueryRowContext(ctx, selectAnswer, k[:]).Scan(&t.Answer))
 }
 
-// Claim implements task.Store.
+// Claim implements task.Store. A large answer is read before the claim is made:
+// one that can't be read opens no attempt.
 func (db *DB) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.ClaimOutcome, t task.Task, err error) {
-	var large bool
-	err = db.change(ctx, r.TaskID, func(_ *tx, changed *row) (bool, error) {
+	err = db.change(ctx, r.TaskID, func(tx *tx, changed *row) (bool, error) {
 		outcome = changed.Claim(r)
-		t, large = changed.Task, changed.largeAnswer
+		t = changed.Task
+		if outcome == task.ClaimRun && changed.largeAnswer {
+			s, err := tx.stmt(selectAnswer)
+			if err != nil {
+				return false, err
+			}
+			if err := s.QueryRow(changed.key[:]).Scan(&t.Answer); err != nil {
+				return false, err
+			}
+		}
 		return outcome == task.ClaimRun || outcome == task.ClaimExhausted, nil
 	})
-	if err == nil && outcome == task.ClaimRun {
-		err = db.loadAnswer(ctx, large, &t)
-	}
 	return outcome, t, err
 }
 

@@ -136,8 +136,8 @@ func (w *writer) commit(batch []*operation) {
 		t.cache()
 	}
 	for _, op := range batch {
-		if err != nil && op.err == nil {
-			op.err = unavailable("write to", err)
+		if err != nil { // also of one that was refused: what it was refused for may not have come to be
+			op.err = task.Errorf(task.Unavailable, "write to the database: %w", err)
 		}
 		if op.err == nil {
 			for _, f := range op.committed {
