@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test race lint bench aws-test build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test race lint bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -12,7 +12,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SAM_ENV = SAM_CLI_TELEMETRY=0 CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc '-ldflags=-s -w'"
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: tool ## Run the whole system on this machine
 	@exec bin/tasks serve
@@ -39,8 +39,18 @@ bench: ## Measure tasks per second, and reads in a small and a large file
 aws-test: ## Run the contracts' suites on the AWS adapters, against emulators on loopback
 	scripts/test-aws
 
+lambda-test: ## Run every event on the built functions under Lambda's Runtime Interface Emulator
+	$(SAM_ENV) scripts/test-lambda
+
+e2e-aws: tool ## Deploy to an emulated AWS on loopback and run tasks there
+	$(SAM_ENV) scripts/e2e-aws
+
+smoke: tool ## Submit tasks to API=https://... and check that all become final
+	@test -n "$(API)" || { echo "say which API: make smoke API=https://..."; exit 2; }
+	bin/tasks load --api "$(API)" -n 50 -c 4 --timeout 5m $(SMOKE_FLAGS)
+
 build: ## Build the functions for AWS
-	$(SAM_ENV) sam build
+	$(SAM_ENV) sam build $(SAM_FLAGS)
 
 deploy-dev: ## Deploy the dev stage
 	$(SAM_ENV) sam build
