@@ -184,11 +184,11 @@ func gatewayEvent(r badRequest, path string) api.Request {
 		if method != r.method || len(want) != len(got) || got[len(got)-1] == "" {
 			continue
 		}
-		parameters := map[string]string{}
+		var parameters map[string]string
 		matches := true
 		for i, segment := range want {
 			if segment == "{taskId}" {
-				parameters["taskId"] = got[i]
+				parameters = map[string]string{"taskId": got[i]}
 			} else if segment != got[i] {
 				matches = false
 			}

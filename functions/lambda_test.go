@@ -24,7 +24,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 
 	"tasks/functions/process"
 	"tasks/internal/awsconfig"
@@ -222,23 +221,8 @@ func sdkConfig(t *testing.T) aws.Config {
 // createTable creates the table as the template has it.
 func createTable(t *testing.T, cfg aws.Config, name string) {
 	t.Helper()
-	b, err := os.ReadFile("../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var template struct {
-		Resources map[string]struct {
-			Properties yaml.Node `yaml:"Properties"`
-		} `yaml:"Resources"`
-	}
-	if err := yaml.Unmarshal(b, &template); err != nil {
-		t.Fatal(err)
-	}
-	node := template.Resources["TaskTable"].Properties
 	var all map[string]any
-	if err := node.Decode(&all); err != nil {
-		t.Fatal(err)
-	}
+	resource(t, "TaskTable", &all)
 	maps.DeleteFunc(all, func(name string, _ any) bool {
 		return !slices.Contains([]string{"BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"}, name)
 	})

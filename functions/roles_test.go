@@ -1,0 +1,179 @@
+package functions_test
+
+import (
+	"go/ast"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// resource decodes the properties of a resource in the template, in which a
+// function such as !GetAtt is read as what it is of.
+func resource(t *testing.T, id string, properties any) {
+	t.Helper()
+	b, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			Properties yaml.Node `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(b, &template); err != nil {
+		t.Fatal(err)
+	}
+	node := template.Resources[id].Properties
+	if err := node.Decode(properties); err != nil {
+		t.Fatalf("%s: %v", id, err)
+	}
+}
+
+// oneOrMore is a string or a list of strings.
+type oneOrMore []string
+
+func (o *oneOrMore) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*o = oneOrMore{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(o))
+}
+
+// granted returns what the role of a function allows, as "service:Operation of
+// Resource", without what its logs, its traces and the delivery of its events
+// need.
+func granted(t *testing.T, function string) []string {
+	t.Helper()
+	var role struct {
+		Policies []struct {
+			PolicyDocument struct {
+				Statement []struct {
+					Sid      string    `yaml:"Sid"`
+					Action   oneOrMore `yaml:"Action"`
+					Resource oneOrMore `yaml:"Resource"`
+				} `yaml:"Statement"`
+			} `yaml:"PolicyDocument"`
+		} `yaml:"Policies"`
+	}
+	resource(t, strings.TrimSuffix(function, "Function")+"Role", &role)
+	all := map[string]bool{}
+	for _, policy := range role.Policies {
+		for _, s := range policy.PolicyDocument.Statement {
+			if s.Sid == "Log" || s.Sid == "Trace" || s.Sid == "ConsumeQueue" {
+				continue
+			}
+			for _, action := range s.Action {
+				for _, resource := range s.Resource {
+					all[action+" of "+resource] = true
+				}
+			}
+		}
+	}
+	return sortedKeys(all)
+}
+
+// adapters are the fields of the handlers, the packages behind them, and the
+// resource that each works on, as the template refers to it.
+var adapters = map[string]struct{ folder, sdk, action, resource string }{
+	"Store":           {"../internal/dynamotable", "dynamodb", "dynamodb", "TaskTable.Arn"},
+	"Queue":           {"../internal/sqsqueue", "sqs", "sqs", "TaskQueue.Arn"},
+	"DeadLetterQueue": {"../internal/sqsqueue", "sqs", "sqs", "DeadLetterQueue.Arn"},
+	"Executions":      {"../internal/sfnexecutions", "sfn", "states", "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${TaskStateMachine.Name}:*"},
+	"Metrics":         {"../internal/cwmetrics", "cloudwatch", "cloudwatch", "*"},
+}
+
+// elsewhere are the operations whose resource is another one than the adapter's.
+var elsewhere = map[string]string{
+	"dynamodb:Query":        "${TaskTable.Arn}/index/byClass",
+	"states:StartExecution": "TaskStateMachine",
+}
+
+// operations returns the operations of an AWS service that a method of a
+// package calls, itself or by what it refers to in that package: functions are
+// told apart by name alone, so there may be one too many, and never too few. An
+// operation is known by its input, such as dynamodb.PutItemInput.
+func operations(t *testing.T, folder, sdk, method string) map[string]bool {
+	t.Helper()
+	bodies := map[string][]ast.Node{}
+	for _, file := range parse(t, folder) {
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Body != nil {
+				bodies[f.Name.Name] = append(bodies[f.Name.Name], f.Body)
+			}
+		}
+	}
+	found, seen := map[string]bool{}, map[string]bool{}
+	var follow func(name string)
+	follow = func(name string) {
+		if seen[name] {
+			return
+		}
+		seen[name] = true
+		for _, body := range bodies[name] {
+			ast.Inspect(body, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.CompositeLit:
+					if input, ok := n.Type.(*ast.SelectorExpr); ok {
+						operation, isInput := strings.CutSuffix(input.Sel.Name, "Input")
+						if pkg, ok := input.X.(*ast.Ident); ok && isInput && pkg.Name == sdk {
+							found[operation] = true
+						}
+					}
+				case *ast.Ident:
+					if bodies[n.Name] != nil {
+						follow(n.Name)
+					}
+				}
+				return true
+			})
+		}
+	}
+	if bodies[method] == nil {
+		t.Fatalf("%s has no method %s", folder, method)
+	}
+	follow(method)
+	if len(found) == 0 {
+		t.Fatalf("%s: %s calls nothing", folder, method)
+	}
+	return found
+}
+
+// TestRolesAllowWhatTheFunctionsCall compares each role with the calls in the
+// sources of its function: nothing may be missing, and nothing left over.
+func TestRolesAllowWhatTheFunctionsCall(t *testing.T) {
+	t.Parallel()
+	for id, f := range readSystem(t).Functions {
+		called := map[string]bool{}
+		for _, file := range parse(t, f.Name) {
+			ast.Inspect(file, func(n ast.Node) bool {
+				method, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				field, ok := method.X.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				adapter, ok := adapters[field.Sel.Name]
+				if !ok {
+					return true
+				}
+				for operation := range operations(t, adapter.folder, adapter.sdk, method.Sel.Name) {
+					action := adapter.action + ":" + operation
+					resource := adapter.resource
+					if other := elsewhere[action]; other != "" {
+						resource = other
+					}
+					called[action+" of "+resource] = true
+				}
+				return true
+			})
+		}
+		diff(t, id+"'s role", slices.Sorted(maps.Keys(called)), granted(t, id))
+	}
+}
