@@ -270,6 +270,29 @@ func TestDataLimits(t *testing.T) {
 		h := start(t, `{"StartAt": "A", "States": {"A": {"Type": "Pass", "Parameters": {"a.$": "$", "b.$": "$"}, "End": true}}}`, half)
 		h.wantFailure(Failed, "States.DataLimitExceeded", "The state/task 'A' returned a result with a size exceeding the maximum number of bytes service limit.")
 	})
+	t.Run("variables that grow without end fail the execution", func(t *testing.T) {
+		t.Parallel()
+		h := start(t, `{"StartAt": "A", "States": {
+			"A": {"Type": "Pass", "Assign": {"v": "xx"}, "Next": "B"},
+			"B": {"Type": "Pass", "Assign": {"v.$": "States.Format('{}{}', $v, $v)"}, "Next": "C"},
+			"C": {"Type": "Choice", "Choices": [{"Variable": "$.stop", "IsPresent": true, "Next": "D"}], "Default": "B"}, "D": {"Type": "Succeed"}}}`, `{}`)
+		h.wantFailure(Failed, "States.DataLimitExceeded", "The state/task 'B' returned a result with a size exceeding the maximum number of bytes service limit.")
+	})
+	t.Run("an item that was made too large fails the execution", func(t *testing.T) {
+		t.Parallel()
+		half := `["` + strings.Repeat("x", maxDataSize/2) + `"]`
+		h := start(t, `{"StartAt": "A", "States": {"A": {"Type": "Map", "ItemSelector": {"a.$": "$", "b.$": "$"}, "End": true,
+			"ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Pass", "Result": 1, "End": true}}}}}}`, half)
+		h.wantFailure(Failed, "States.DataLimitExceeded", "The state/task 'A' returned a result with a size exceeding the maximum number of bytes service limit.")
+	})
+	t.Run("functions whose results are dropped can't be given more and more", func(t *testing.T) {
+		t.Parallel()
+		many := strings.Repeat("States.Format('{}', $), ", 40)
+		h := start(t, pass(`"Parameters": {"n.$": "States.ArrayLength(States.Array(`+strings.TrimSuffix(many, ", ")+`))"}`), `"`+strings.Repeat("x", maxDataSize-100)+`"`)
+		if h.x.Status() != Failed || h.x.Error() != "States.IntrinsicFailure" || !strings.HasSuffix(h.x.Cause(), "functions are given more than 8388608 bytes here") {
+			t.Errorf("got %s, %s: %.200s", h.x.Status(), h.x.Error(), h.x.Cause())
+		}
+	})
 }
 
 func TestHistoryReadsAsGetExecutionHistoryGivesIt(t *testing.T) {

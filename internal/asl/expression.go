@@ -8,6 +8,7 @@ type evaluator struct {
 	context   func() *object // $$, built when it is asked for
 	variables *variables     // $name
 	random    func() uint64
+	given     int // bytes, to functions so far
 }
 
 // pathError says that a definite path selects nothing.
@@ -23,6 +24,9 @@ func (e *pathError) Error() string {
 	if e.call != nil {
 		return fmt.Sprintf("The function '%s' had the following error: The JsonPath argument for the field '%s' could not be found in the input '%s'",
 			e.call.text, e.path.text, encode(e.input))
+	}
+	if e.reason == tooManyVisits {
+		return fmt.Sprintf("The JSONPath '%s' specified for the field '%s' could not be evaluated: %s", e.path.text, e.field, e.reason)
 	}
 	return fmt.Sprintf("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", e.path.text, e.field, encode(e.input))
 }

@@ -36,6 +36,11 @@ type intrinsic struct {
 // states in Step Functions").
 const maxCallDepth = 10
 
+// maxGiven bounds what the functions of one template or path field may be given
+// in all, in bytes of JSON: what they make of it is about as large, and is held
+// against maxDataSize only when all of it is there.
+const maxGiven = 32 * maxDataSize
+
 func isCall(text string) bool { return strings.HasPrefix(text, "States.") }
 
 // parseCall compiles an intrinsic function call.
@@ -182,6 +187,9 @@ func (c *call) eval(x *evaluator) (any, error) {
 			return nil, err
 		}
 		args[i] = v
+	}
+	if x.given += encodedSize(args, maxGiven); x.given > maxGiven {
+		return nil, &intrinsicError{c, fmt.Errorf("functions are given more than %d bytes here", maxGiven)}
 	}
 	v, err := c.fn.run(x, c, args)
 	if err != nil {

@@ -109,6 +109,10 @@ func (x *Execution) assigned(t *thread, assign *template, result any) (*object, 
 	if err != nil {
 		return nil, t.evaluationFailure(err)
 	}
+	// The quota "Maximum combined size for variables in a single Assign field".
+	if encodedSize(v, maxDataSize) > maxDataSize {
+		return nil, t.dataLimitExceeded()
+	}
 	o, _ := v.(*object)
 	if o == nil || len(o.members) == 0 {
 		return nil, nil

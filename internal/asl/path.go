@@ -15,7 +15,7 @@ import "fmt"
 //	$.a[?(@.b > 1)]              those that a filter selects
 //
 // A path of members and elements alone is definite and gives one value; any
-// other gives an array of what it found, and never fails.
+// other gives an array of what it found, and fails at maxVisits alone.
 //
 // This is a parser of our own because that flavour, its messages and objects
 // that keep their order are what the Go libraries (RFC 9535 or Goessner's
@@ -94,11 +94,38 @@ func parseReferencePath(text string) (*path, error) {
 // find gives what the path selects in v. For a definite path that selects
 // nothing, the second result says why in the words of Jayway's exceptions.
 func (p *path) find(v any) (any, string) {
+	return p.from(&search{root: v}, v)
+}
+
+// search is one evaluation of a path.
+type search struct {
+	root   any // what $ is in a filter
+	visits int // of values, so far
+}
+
+// maxVisits bounds the values that an evaluation of a path looks at, so that no
+// short path, such as $..*..*..*, takes for ever. It is far more than what a
+// path visits that names a depth but once: that is each value of a state's
+// input.
+const maxVisits = 4 << 20
+
+// tooManyVisits is why a path that reached maxVisits selects nothing.
+const tooManyVisits = "The path visits too many values"
+
+func (s *search) visit() bool {
+	s.visits++
+	return s.visits <= maxVisits
+}
+
+func (p *path) from(s *search, v any) (any, string) {
 	if p.definite {
 		return p.findOne(v)
 	}
 	found := []any{}
-	walk(v, v, p.steps, func(v any) { found = append(found, v) })
+	s.walk(v, p.steps, func(v any) { found = append(found, v) })
+	if s.visits > maxVisits {
+		return nil, tooManyVisits
+	}
 	return found, ""
 }
 
@@ -139,34 +166,40 @@ func (p *path) findOne(v any) (any, string) {
 }
 
 // walk calls emit for each value that steps select below v.
-func walk(root, v any, steps []step, emit func(any)) {
+func (s *search) walk(v any, steps []step, emit func(any)) {
+	if !s.visit() {
+		return
+	}
 	if len(steps) == 0 {
 		emit(v)
 		return
 	}
-	s, rest := &steps[0], steps[1:]
-	if s.kind == stepDescend {
-		descend(root, v, rest, emit)
+	first, rest := &steps[0], steps[1:]
+	if first.kind == stepDescend {
+		s.descend(v, rest, emit)
 		return
 	}
-	s.each(root, v, func(v any) { walk(root, v, rest, emit) })
+	first.each(s, v, func(v any) { s.walk(v, rest, emit) })
 }
 
-func descend(root, v any, steps []step, emit func(any)) {
+func (s *search) descend(v any, steps []step, emit func(any)) {
+	if !s.visit() {
+		return
+	}
 	// A filter looks at the elements of arrays; the containers themselves come
 	// first, as in Jayway.
-	walk(root, v, steps, emit)
+	s.walk(v, steps, emit)
 	switch v := v.(type) {
 	case *object:
 		for _, m := range v.members {
 			if isContainer(m.value) {
-				descend(root, m.value, steps, emit)
+				s.descend(m.value, steps, emit)
 			}
 		}
 	case []any:
 		for _, e := range v {
 			if isContainer(e) {
-				descend(root, e, steps, emit)
+				s.descend(e, steps, emit)
 			}
 		}
 	}
@@ -181,16 +214,16 @@ func isContainer(v any) bool {
 }
 
 // each calls emit for each value that the step selects in v.
-func (s *step) each(root, v any, emit func(any)) {
+func (s *step) each(in *search, v any, emit func(any)) {
 	if o, ok := v.(*object); ok {
-		s.eachMember(root, o, emit)
+		s.eachMember(in, o, emit)
 	}
 	if a, ok := v.([]any); ok {
-		s.eachElement(root, a, emit)
+		s.eachElement(in, a, emit)
 	}
 }
 
-func (s *step) eachMember(root any, o *object, emit func(any)) {
+func (s *step) eachMember(in *search, o *object, emit func(any)) {
 	switch s.kind {
 	case stepName:
 		if v, ok := o.get(s.name); ok {
@@ -209,13 +242,13 @@ func (s *step) eachMember(root any, o *object, emit func(any)) {
 			emit(m.value)
 		}
 	case stepFilter:
-		if s.filter.matches(root, o) {
+		if s.filter.matches(in, o) {
 			emit(o)
 		}
 	}
 }
 
-func (s *step) eachElement(root any, a []any, emit func(any)) {
+func (s *step) eachElement(in *search, a []any, emit func(any)) {
 	at := func(i int) {
 		if i < 0 {
 			i += len(a)
@@ -244,7 +277,7 @@ func (s *step) eachElement(root any, a []any, emit func(any)) {
 		// "The @ operator does not match scalar values. It only matches objects."
 		// (Step Functions developer guide, "Paths")
 		for _, e := range a {
-			if o, ok := e.(*object); ok && s.filter.matches(root, o) {
+			if o, ok := e.(*object); ok && in.visit() && s.filter.matches(in, o) {
 				emit(o)
 			}
 		}

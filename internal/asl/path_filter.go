@@ -8,7 +8,7 @@ import (
 // filterExpr is the inside of [?(...)], with Jayway's operators: == != < <= >
 // >= =~ in nin contains size empty, && || ! and the existence of a path.
 type filterExpr interface {
-	matches(root, current any) bool
+	matches(s *search, current any) bool
 }
 
 type filterAnd []filterExpr
@@ -28,49 +28,49 @@ type operand struct {
 	fromCurrent bool
 }
 
-func (e filterAnd) matches(root, current any) bool {
+func (e filterAnd) matches(s *search, current any) bool {
 	for _, f := range e {
-		if !f.matches(root, current) {
+		if !f.matches(s, current) {
 			return false
 		}
 	}
 	return true
 }
 
-func (e filterOr) matches(root, current any) bool {
+func (e filterOr) matches(s *search, current any) bool {
 	for _, f := range e {
-		if f.matches(root, current) {
+		if f.matches(s, current) {
 			return true
 		}
 	}
 	return false
 }
 
-func (e filterNot) matches(root, current any) bool { return !e.of.matches(root, current) }
+func (e filterNot) matches(s *search, current any) bool { return !e.of.matches(s, current) }
 
-func (e filterExists) matches(root, current any) bool {
-	v, ok := e.operand.eval(root, current)
+func (e filterExists) matches(s *search, current any) bool {
+	v, ok := e.operand.eval(s, current)
 	if a, isArray := v.([]any); isArray && !e.operand.path.definite {
 		return len(a) > 0
 	}
 	return ok
 }
 
-func (o operand) eval(root, current any) (any, bool) {
+func (o operand) eval(s *search, current any) (any, bool) {
 	if o.path == nil {
 		return o.literal, true
 	}
-	from := root
+	from := s.root
 	if o.fromCurrent {
 		from = current
 	}
-	v, missing := o.path.find(from)
+	v, missing := o.path.from(s, from)
 	return v, missing == ""
 }
 
-func (e filterCompare) matches(root, current any) bool {
-	l, lok := e.left.eval(root, current)
-	r, rok := e.right.eval(root, current)
+func (e filterCompare) matches(s *search, current any) bool {
+	l, lok := e.left.eval(s, current)
+	r, rok := e.right.eval(s, current)
 	if e.op == "!=" {
 		return lok != rok || lok && !equalValues(l, r)
 	}
@@ -81,18 +81,18 @@ func (e filterCompare) matches(root, current any) bool {
 	case "==":
 		return equalValues(l, r)
 	case "=~":
-		s, ok := l.(string)
-		return ok && e.pattern.MatchString(s)
+		text, ok := l.(string)
+		return ok && e.pattern.MatchString(text)
 	case "in", "nin":
 		a, _ := r.([]any)
-		return containsValue(a, l) == (e.op == "in")
+		return s.contains(a, l) == (e.op == "in")
 	case "contains":
-		if s, ok := l.(string); ok {
-			sub, ok := r.(string)
-			return ok && strings.Contains(s, sub)
+		if text, ok := l.(string); ok {
+			part, ok := r.(string)
+			return ok && strings.Contains(text, part)
 		}
 		a, _ := l.([]any)
-		return containsValue(a, r)
+		return s.contains(a, r)
 	case "size":
 		n, ok := r.(number)
 		return ok && compareNumbers(n, intNumber(int64(lengthOf(l)))) == 0
@@ -132,9 +132,9 @@ func ordered(op string, l, r any) bool {
 	return c >= 0
 }
 
-func containsValue(a []any, v any) bool {
+func (s *search) contains(a []any, v any) bool {
 	for _, e := range a {
-		if equalValues(e, v) {
+		if s.visit() && equalValues(e, v) {
 			return true
 		}
 	}

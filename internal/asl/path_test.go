@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -117,29 +118,34 @@ func TestPathsThatAreNone(t *testing.T) {
 	}
 }
 
-// FuzzPath checks that a path that parses can be evaluated, and that a definite
-// one finds at most one value.
-func FuzzPath(f *testing.F) {
-	for _, path := range []string{
-		`$`, `$$.Execution.Id`, `$v.a`, `$.a['b'][0]`, `$..a[?(@.b == 1 && !(@.c in [1,'x']))]`, `$.a[1:-1:2]`, `$['a','b'][*]`, `$.a\.b`, `$.a[?(@.b =~ /x\/y/i)]`,
-	} {
-		f.Add(path, `{"a":[{"b":1},{"c":[null,"x"]}]}`)
+func TestPathsThatVisitTooMuchFail(t *testing.T) {
+	t.Parallel()
+	deep, err := decode([]byte(strings.Repeat("[", 900)+strings.Repeat("]", 900)), nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, text, document string) {
-		p, err := parsePath(text)
+	wide, err := decode([]byte("["+strings.TrimSuffix(strings.Repeat("{},", 10_000), ",")+"]"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, v := range map[string]any{
+		`$..*..*..*..*`:         deep,
+		`$[?($[?($[?(@.x)])])]`: wide,
+		`$[?('a' in $)]`:        wide,
+	} {
+		p, err := parsePath(path)
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		v, err := decode([]byte(document), nil)
-		if err != nil || len(text) > 40 || len(document) > 200 {
-			return
+		if got, missing := p.find(v); missing != tooManyVisits {
+			t.Errorf("%s: got %.100s, %q, want %q", path, encode(got), missing, tooManyVisits)
 		}
-		got, _ := p.find(v)
-		if _, ok := got.([]any); !p.definite && !ok {
-			t.Errorf("%s: an indefinite path gave %s", text, encode(got))
-		}
-		if p.text != text {
-			t.Errorf("%s was kept as %s", text, p.text)
-		}
-	})
+	}
+	p, err := parsePath(`$..*`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, missing := p.find(deep); missing != "" || len(got.([]any)) != 899 {
+		t.Errorf("$..*: got %.100s, %q, want all", encode(got), missing)
+	}
 }

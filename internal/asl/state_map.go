@@ -223,6 +223,9 @@ func (x *Execution) selectedItem(t *thread, s *mapState, i int, item, input any)
 	if err != nil {
 		return nil, t.evaluationFailure(err)
 	}
+	if encodedSize(v, maxDataSize) > maxDataSize {
+		return nil, t.dataLimitExceeded()
+	}
 	return v, nil
 }
 

@@ -1,6 +1,9 @@
 package asl
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // waitState waits for a number of seconds or until a time.
 type waitState struct {
@@ -37,11 +40,16 @@ func (p *parser) wait(f *fields, b base) state {
 	return s
 }
 
-// parseTimestamp reads RFC 3339 with a capital T and Z (States Language,
-// "Timestamps").
+// timestamp is RFC 3339's date-time with a capital T and Z (States Language,
+// "Timestamps"). Package time takes more for it: hours of one digit, a comma
+// before the fraction, offsets of 99 hours.
+var timestamp = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 func parseTimestamp(text string) (time.Time, bool) {
-	var t time.Time
-	err := t.UnmarshalText([]byte(text)) // stricter than time.Parse
+	if !timestamp.MatchString(text) {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(time.RFC3339, text)
 	return t, err == nil
 }
 
