@@ -119,29 +119,3 @@ func TestTheLongestAnswerFits(t *testing.T) {
 		t.Errorf("got %d bytes, %v, want %d", len(answer), err, task.MaxAnswerBytes)
 	}
 }
-
-func FuzzObject(f *testing.F) {
-	for _, body := range []string{`{"answer": "42"}`, `{"a": "\ud83d\ude00", "b": [{}]}`, `[]`, `{"a":1}{"a":1}`, "\xff", `{"a":1,"a":2}`} {
-		f.Add(body)
-	}
-	f.Fuzz(func(t *testing.T, body string) {
-		object, err := Object(post(body))
-		if err != nil {
-			if s := statusOf(t, err); s < 400 || s > 499 {
-				t.Errorf("got %d (%v), want a client's error", s, err)
-			}
-			return
-		}
-		var all map[string]any
-		if err := json.Unmarshal([]byte(body), &all); err != nil || len(all) != len(object) {
-			t.Errorf("took what encoding/json reads as %v, %v", all, err)
-		}
-		if strings.Count(body, "\uFFFD")+strings.Count(strings.ToLower(body), `\ufffd`) == 0 {
-			for _, v := range all {
-				if s, ok := v.(string); ok && strings.Contains(s, "\uFFFD") {
-					t.Errorf("a replacement character was put into %q", s)
-				}
-			}
-		}
-	})
-}

@@ -28,5 +28,5 @@ func parsePageToken(token string, status task.Status) (next task.ID, ok bool) {
 		return "", false
 	}
 	next, err = task.ParseID(id)
-	return next, err == nil
+	return next, err == nil && pageToken(status, next) == token // base64 has line breaks in it for nothing
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -139,9 +140,11 @@ func (e *Executions) replay(ctx context.Context, x *execution, kept taskdb.Execu
 	state := machine.NewExecution()
 	var history []asl.HistoryEvent
 	dec := json.NewDecoder(bytes.NewReader(kept.Journal))
-	for dec.More() {
+	for {
 		var event asl.Event
-		if err := dec.Decode(&event); err != nil {
+		if err := dec.Decode(&event); err == io.EOF {
+			break
+		} else if err != nil {
 			return nil, fmt.Errorf("read the journal of execution %s: %w", kept.ExecutionName(), err)
 		}
 		_, events, err := state.Step(e.fill(event, kept.Message))
@@ -150,6 +153,9 @@ func (e *Executions) replay(ctx context.Context, x *execution, kept taskdb.Execu
 		}
 		history = append(history, events...)
 		x.clock = event.Time
+	}
+	if kept.Status == task.ExecutionRunning && state.Status() != asl.Running {
+		return nil, fmt.Errorf("the journal of execution %s, which runs, ends %q", kept.ExecutionName(), state.Status())
 	}
 	x.state, x.kept = state, kept
 	return history, nil

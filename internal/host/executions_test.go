@@ -112,24 +112,34 @@ func TestTimers(t *testing.T) {
 // open for ever.
 func TestAnExecutionThatCannotBeResumed(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "tasks.db")
-		worker := &heldWorker{held: map[task.ID]chan struct{}{}}
-		h := serveTest(t, path, worker)
-		id := h.submit("x")
-		pass(time.Second)
-		h.want(id, task.Processing, 1)
-		m := task.Message{TaskID: id, Run: 1}
-		if err := h.db.SaveExecution(t.Context(), taskdb.Execution{Message: m, Status: task.ExecutionRunning, Journal: []byte(`{"k":"nonsense"}`)}); err != nil {
-			t.Fatal(err)
-		}
-		h.kill()
-		h = serveTest(t, path, worker)
-		defer h.shutdown()
-		pass(time.Hour)
-		got := h.want(id, task.DLQ, 1)
-		if got.ErrorType != string(task.Abandoned) || got.ErrorMessage == "" {
-			t.Errorf("got error %q, %q, want one of type %s", got.ErrorType, got.ErrorMessage, task.Abandoned)
-		}
-	})
+	for name, journal := range map[string]string{
+		"with an event that makes no sense": `{"k":"nonsense"}`,
+		"without a beginning":               ``,
+		"with half an event":                `{"k":"start","t":"2026-01-02T03:04:05Z","s":{"sd":7}}` + "\n" + `{"k":"ok"`,
+		"with something after its events":   `{"k":"start","t":"2026-01-02T03:04:05Z","s":{"sd":7}}` + "\n" + `]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "tasks.db")
+				worker := &heldWorker{held: map[task.ID]chan struct{}{}}
+				h := serveTest(t, path, worker)
+				id := h.submit("x")
+				pass(time.Second)
+				h.want(id, task.Processing, 1)
+				m := task.Message{TaskID: id, Run: 1}
+				if err := h.db.SaveExecution(t.Context(), taskdb.Execution{Message: m, Status: task.ExecutionRunning, Journal: []byte(journal)}); err != nil {
+					t.Fatal(err)
+				}
+				h.kill()
+				h = serveTest(t, path, worker)
+				defer h.shutdown()
+				pass(time.Hour)
+				got := h.want(id, task.DLQ, 1)
+				if got.ErrorType != string(task.Abandoned) || got.ErrorMessage == "" {
+					t.Errorf("got error %q, %q, want one of type %s", got.ErrorType, got.ErrorMessage, task.Abandoned)
+				}
+			})
+		})
+	}
 }

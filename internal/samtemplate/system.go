@@ -108,6 +108,10 @@ func Parse(data []byte, parameters map[string]string) (*System, error) {
 	return r.system, nil
 }
 
+// maxNumber bounds every number: so many days still are a time.Duration, and AWS
+// takes less for each of them.
+const maxNumber = 100_000
+
 // reader fills a System and collects what is wrong.
 type reader struct {
 	*template
@@ -171,7 +175,7 @@ func parseRate(s string) (time.Duration, error) {
 	var unit string
 	inner, ok := strings.CutPrefix(s, "rate(")
 	if inner, closed := strings.CutSuffix(inner, ")"); ok && closed {
-		if _, err := fmt.Sscanf(inner, "%d %s", &n, &unit); err == nil && n > 0 {
+		if _, err := fmt.Sscanf(inner, "%d %s", &n, &unit); err == nil && n > 0 && n <= maxNumber {
 			switch strings.TrimSuffix(unit, "s") {
 			case "minute":
 				return time.Duration(n) * time.Minute, nil
@@ -238,8 +242,8 @@ func (r *reader) number(at string, n *yaml.Node) int {
 		return 0
 	}
 	i, err := strconv.Atoi(s)
-	if err != nil || i < 1 {
-		r.fail(at, fmt.Errorf("%q: want a whole number of 1 or more", s))
+	if err != nil || i < 1 || i > maxNumber {
+		r.fail(at, fmt.Errorf("%q: want a whole number from 1 to %d", s, maxNumber))
 	}
 	return i
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // Message is what the task queue carries: ids, never a payload.
@@ -97,15 +99,15 @@ func (d DeadLetter) Why() (errorType, errorMessage string) {
 }
 
 // decodeStrict reads one JSON object into v: no unknown field, nothing after
-// it.
+// it. The error is short, whatever the body has in it.
 func decodeStrict(body string, v any) error {
 	dec := json.NewDecoder(bytes.NewReader([]byte(body)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return err
+		return errors.New(Cut(strings.ToValidUTF8(err.Error(), "\uFFFD"), 256))
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return Errorf(Invalid, "data after the JSON object")
+		return errors.New("data after the JSON object")
 	}
 	return nil
 }

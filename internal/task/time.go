@@ -1,6 +1,9 @@
 package task
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // timeLayout is RFC 3339 in UTC with exactly three decimals.
 const timeLayout = "2006-01-02T15:04:05.000Z"
@@ -57,6 +60,10 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	var u time.Time
 	if err := u.UnmarshalJSON(b); err != nil {
 		return err
+	}
+	// A time zone may carry a time out of the years that RFC 3339 can write.
+	if u = u.UTC(); u.Year() < 0 || u.Year() > 9999 {
+		return errors.New("the year is not from 0 to 9999")
 	}
 	*t = At(u)
 	return nil

@@ -87,6 +87,10 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "damaged or no SQLite database"},
+		{"a task whose id was cut", func(t *testing.T, path string) {
+			ours(t, path)
+			exec(t, path, "UPDATE tasks SET id = substr(id, 1, 3) WHERE id = (SELECT max(id) FROM tasks)")
+		}, "invalid UUID"},
 		{"a folder", func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)

@@ -85,7 +85,11 @@ func scanListed(rows *sql.Rows) (t task.Task, err error) {
 	if err != nil {
 		return t, err
 	}
-	t.ID = task.ID(uuid.UUID(id).String())
+	u, err := uuid.FromBytes(id)
+	if err != nil {
+		return t, err
+	}
+	t.ID = task.ID(u.String())
 	t.CreatedAt, t.UpdatedAt = task.AtMilli(created), task.AtMilli(updated)
 	return t, nil
 }

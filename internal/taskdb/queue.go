@@ -71,7 +71,9 @@ func (q *Queue) load() error {
 		if err := rows.Scan(&id, &m.run, &m.receives, &m.sentAt, &m.visibleAt); err != nil {
 			return unavailable("read", err)
 		}
-		m.key = key(id)
+		if m.key, err = uuid.FromBytes(id); err != nil {
+			return unavailable("read", err)
+		}
 		q.push(m)
 	}
 	return unavailable("read", rows.Err())

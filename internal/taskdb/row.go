@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -130,8 +131,11 @@ func scanRow(s scanner) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.key = key(id)
-	r.ID = task.ID(uuid.UUID(r.key).String())
+	u, err := uuid.FromBytes(id)
+	if err != nil || !r.Status.Valid() || r.Run < 1 {
+		return nil, fmt.Errorf("the row of task %x is damaged: status %q, run %d", id, r.Status, r.Run)
+	}
+	r.key, r.ID = u, task.ID(u.String())
 	r.CreatedAt, r.UpdatedAt, r.NextCheckAt = task.AtMilli(created), task.AtMilli(updated), task.AtMilli(check)
 	r.stored.nextCheck = check
 	r.ExpiresAt, r.LeaseUntil = task.AtMilli(expires), task.AtMilli(leaseUntil)

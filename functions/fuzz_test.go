@@ -1,0 +1,153 @@
+package functions_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"tasks/functions/monitor"
+	"tasks/internal/api"
+	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
+)
+
+// fuzzEvents returns the sample events of functions.
+func fuzzEvents[Event any](f *testing.F, functions ...string) []Event {
+	f.Helper()
+	var all []Event
+	for _, function := range functions {
+		files, err := filepath.Glob("../events/" + function + "-*.json")
+		if err != nil || len(files) == 0 {
+			f.Fatalf("got %d events of %s, %v", len(files), function, err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			var e Event
+			if err := json.Unmarshal(b, &e); err != nil {
+				f.Fatal(err)
+			}
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// clientErrors are all that a client can be answered for a request of its own.
+var clientErrors = []int{400, 404, 405, 409, 413, 415, 422}
+
+// FuzzRequest checks that whatever a client sends is answered as documented:
+// with what it asked for, or with a problem that has changed nothing.
+func FuzzRequest(f *testing.F) {
+	for _, req := range fuzzEvents[api.Request](f, "submit", "status", "redrive") {
+		path := strings.TrimPrefix(req.RawPath, "/"+req.RequestContext.Stage)
+		f.Add(req.RequestContext.HTTP.Method, path+"?"+req.RawQueryString, req.Headers["content-type"], req.Body, req.IsBase64Encoded)
+	}
+	for _, r := range badRequests() {
+		if len(r.body) <= 1<<10 {
+			f.Add(r.method, r.pathWith(ordinary, dead), r.contentType, r.body, false)
+		}
+	}
+	f.Fuzz(func(t *testing.T, method, path, contentType, body string, isBase64 bool) {
+		s := newSystem()
+		before := s.state(t)
+		req := gatewayEvent(badRequest{method: method, contentType: contentType, body: body}, path)
+		req.IsBase64Encoded = isBase64
+		resp := s.serve(t, req)
+		switch {
+		case slices.Contains(clientErrors, resp.StatusCode):
+			r := badRequest{method: method, want: resp.StatusCode}
+			r.check(t, answered{resp.StatusCode, resp.Headers["Content-Type"], resp.Headers["Allow"], []byte(resp.Body)})
+			if diff := cmp.Diff(before, s.state(t)); diff != "" {
+				t.Errorf("a request that was refused changed something (-before +after):\n%s", diff)
+			}
+		case resp.StatusCode == http.StatusAccepted && req.RouteKey == api.SubmitRoute:
+			if isBase64 {
+				decoded, err := base64.StdEncoding.DecodeString(body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body = string(decoded)
+			}
+			checkAccepted(t, s, resp, body)
+		case resp.StatusCode == http.StatusAccepted && req.RouteKey == api.RedriveRoute:
+		case resp.StatusCode == http.StatusOK && method == http.MethodGet:
+		default:
+			t.Errorf("%s %q: got %d %s", method, path, resp.StatusCode, resp.Body)
+		}
+		if !json.Valid([]byte(resp.Body)) || resp.Headers["X-Content-Type-Options"] != "nosniff" {
+			t.Errorf("got %v %q, want JSON that no browser takes for a page", resp.Headers, resp.Body)
+		}
+	})
+}
+
+// checkAccepted checks that the record has the answer that the body has.
+func checkAccepted(t *testing.T, s *system, resp api.Response, body string) {
+	t.Helper()
+	var accepted api.Accepted
+	var want struct{ Answer string }
+	if err := json.Unmarshal([]byte(resp.Body), &accepted); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(body), &want); err != nil {
+		t.Fatalf("%q was accepted: %v", body, err)
+	}
+	rec, err := s.store.Get(t.Context(), accepted.TaskID)
+	if err != nil || rec.Answer != want.Answer || rec.Status != task.Pending || len(rec.Answer) == 0 || len(rec.Answer) > task.MaxAnswerBytes {
+		t.Errorf("%q was accepted as %+v, %v", body, rec, err)
+	}
+}
+
+// FuzzDeadLetterQueue checks that whatever is on the dead letter queue is marked
+// or quarantined whole, and logged in one short line of printable JSON.
+func FuzzDeadLetterQueue(f *testing.F) {
+	for _, event := range fuzzEvents[events.SQSEvent](f, "monitor", "poller") {
+		for _, m := range event.Records {
+			f.Add(m.Body)
+		}
+	}
+	f.Add("\x1b[2J\n{\"level\":\"INFO\"}\xff\u202e")
+	f.Fuzz(func(t *testing.T, body string) {
+		s := newSystem()
+		before, err := s.store.Get(t.Context(), ordinary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		h := &monitor.Handler{Store: s.store, Metrics: tasktest.NewMetrics(), Retention: time.Hour, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+		resp, err := h.Handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "m", Body: body}}})
+		if err != nil || len(resp.BatchItemFailures) != 0 {
+			t.Fatalf("got %v, %v", resp, err)
+		}
+		letter, err := task.ParseDeadLetter(body)
+		quarantined := s.store.Quarantined()
+		if (err != nil) != (len(quarantined) == 1) || err != nil && quarantined[0].Body != body {
+			t.Errorf("a dead letter with %v: %+v in quarantine", err, quarantined)
+		}
+		after, errGet := s.store.Get(t.Context(), ordinary)
+		if errGet != nil {
+			t.Fatal(errGet)
+		}
+		marks := err == nil && letter.Message == before.Message()
+		if marked := after.Status == task.DLQ; marked != marks || marked && (after.ErrorType == "" || after.ErrorMessage == "") || !marked && !cmp.Equal(before, after) {
+			t.Errorf("%q made of the record %+v", body, after)
+		}
+		line := log.String()
+		if !json.Valid(log.Bytes()) || strings.Count(line, "\n") != 1 || len(line) > 16<<10 || strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return r < ' ' }) {
+			t.Errorf("logged %q", line)
+		}
+	})
+}

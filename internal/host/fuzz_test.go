@@ -1,0 +1,107 @@
+package host
+
+import (
+	"bufio"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tasks/internal/api"
+	"tasks/internal/asl"
+	"tasks/internal/task"
+	"tasks/internal/taskdb"
+)
+
+// fuzzHost returns a host that does not serve.
+func fuzzHost(f *testing.F) *Host {
+	h, err := New(Config{Database: filepath.Join(f.TempDir(), "tasks.db"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { h.Close() })
+	return h
+}
+
+// clientErrors are all that a client can be answered for what it sent.
+var clientErrors = []int{400, 403, 404, 405, 408, 409, 413, 415, 421, 422}
+
+// FuzzHTTP checks that whatever a client sends is answered with what it asked
+// for or with a problem that is the client's.
+func FuzzHTTP(f *testing.F) {
+	for _, request := range []string{
+		"POST /local/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"answer\": \"42\"}",
+		"POST /local/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"answer\": \"42\"}\r\n0\r\n\r\n",
+		"POST /local/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 99999999\r\n\r\nx",
+		"GET /local/tasks?limit=1&status=DLQ&nextToken=MQ HTTP/1.1\r\nHost: 127.0.0.1:3000\r\n\r\n",
+		"GET /local/tasks/01939a3e-7c00-7000-8000-000000000001/history?%zz HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+		"POST /local/tasks/01939a3e-7c00-7000-8000-000000000001/redrive HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n\r\n",
+		"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "CONNECT a:1 HTTP/1.1\r\nHost: localhost\r\n\r\n", "HEAD /local/%2e%2e//tasks HTTP/1.0\r\nHost: localhost\r\n\r\n",
+	} {
+		f.Add(request)
+	}
+	h := fuzzHost(f)
+	f.Fuzz(func(t *testing.T, request string) {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request)))
+		if err != nil {
+			return // net/http answers
+		}
+		w := httptest.NewRecorder()
+		h.front.ServeHTTP(w, r)
+		if w.Code < 400 {
+			return
+		}
+		var p api.Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != w.Code || !slices.Contains(clientErrors, w.Code) || p.Detail == "" || len(p.Detail) > 400 {
+			t.Errorf("got %d %s, %v, want a problem of the client's", w.Code, w.Body, err)
+		}
+		if w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("got %d %v", w.Code, w.Header())
+		}
+	})
+}
+
+// FuzzJournal checks that a journal that is not as it was written is refused,
+// and that one that isn't refused gives the same each time.
+func FuzzJournal(f *testing.F) {
+	h := fuzzHost(f)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	started := appendEvent(nil, asl.Event{Kind: asl.Start, Time: at, Start: &asl.StartInput{Seed: 7}})
+	failed := appendEvent(started, asl.Event{Kind: asl.TaskFailed, Time: at, Ref: 1, Error: "WorkerError", Cause: "{}"})
+	f.Add(string(started), true)
+	f.Add(string(failed), true)
+	f.Add(string(appendEvent(failed, asl.Event{Kind: asl.TimerFired, Time: at.Add(2 * time.Second), Ref: 2})), true)
+	f.Add(string(appendEvent(started, asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: 1, Output: json.RawMessage(`{"Payload": {}}`)})), false)
+	f.Add(string(started)+"}", true)
+	f.Add("", true)
+	f.Add(string(started[:len(started)/2]), true)
+	f.Fuzz(func(t *testing.T, journal string, running bool) {
+		kept := taskdb.Execution{
+			Message: task.Message{TaskID: "01939a3e-7c00-7000-8000-000000000001", Run: 1}, Status: task.ExecutionSucceeded,
+			Definition: h.executions.definition, Journal: []byte(journal),
+		}
+		if running {
+			kept.Status = task.ExecutionRunning
+		}
+		var x, again execution
+		history, err := h.executions.replay(t.Context(), &x, kept)
+		if err != nil {
+			if task.IsKind(err, task.Unavailable) {
+				t.Errorf("a damaged journal would be read again and again: %v", err)
+			}
+			return
+		}
+		if running && (x.state.Status() != asl.Running || len(x.state.Pending()) == 0) {
+			t.Errorf("%q: the execution runs, is %q and waits for %v", journal, x.state.Status(), x.state.Pending())
+		}
+		second, err := h.executions.replay(t.Context(), &again, kept)
+		if err != nil || len(second) != len(history) || string(mustMarshal(second)) != string(mustMarshal(history)) {
+			t.Errorf("%q: another history the second time, %v", journal, err)
+		}
+	})
+}

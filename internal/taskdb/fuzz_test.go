@@ -1,0 +1,49 @@
+package taskdb
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tasks/internal/task"
+)
+
+// FuzzRow checks that a row that is not as it was written is refused or read as
+// a record that can be written and read again.
+func FuzzRow(f *testing.F) {
+	db, err := Open(filepath.Join(f.TempDir(), "tasks.db"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { db.Close() })
+	const id = "\x01\x93\x9a\x3e\x7c\x00\x70\x00\x80\x00\x00\x00\x00\x00\x00\x01"
+	now := task.At(time.Now())
+	f.Add([]byte(id), "PENDING", int64(1), now.Milli(), "", "answer", "", []byte{})
+	f.Add([]byte(id), "PROCESSING", int64(2), now.Milli(), marshalAttempts([]task.Attempt{{Number: 1, Run: 2, StartedAt: now}}), "", "RUNNING", []byte(`{"k":"start"}`))
+	f.Add([]byte(id[:15]), "DLQ", int64(1), int64(0), "[]", "", "", []byte{})
+	f.Add([]byte(id), "DONE", int64(-1), int64(-1)<<62, "[{]", "\xff", "FAILED", []byte{0})
+	read, err := db.reader.Prepare("SELECT " + strings.TrimSuffix(strings.Repeat("?,", strings.Count(rowColumns, ",")+1), ","))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { read.Close() })
+	f.Fuzz(func(t *testing.T, id []byte, status string, run, at int64, attempts, answer, execution string, journal []byte) {
+		r, err := scanRow(read.QueryRow(id, status, run, 0, at, at, at, 0, at, at, "owner", "execution", "E", "message", attempts, answer, at, 0, execution, 1, journal, 1, 0))
+		if err != nil {
+			if task.KindOf(unavailable("read", err)) != task.Unavailable {
+				t.Errorf("got %v, want an error of kind %s", err, task.Unavailable)
+			}
+			return
+		}
+		if len(r.ID) != 36 || !r.Status.Valid() || r.Run < 1 {
+			t.Errorf("read %+v", r.Task)
+		}
+		again, err := scanRow(read.QueryRow(r.insertArgs()...))
+		if diff := cmp.Diff(r.Task, again.Task); err != nil || diff != "" {
+			t.Errorf("read again: %v (-first +second):\n%s", err, diff)
+		}
+	})
+}
