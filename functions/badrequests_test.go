@@ -122,6 +122,7 @@ func badRequests() []badRequest {
 		plain("an unknown path", "GET", "/jobs", notFound, "/tasks/{taskId}"),
 		plain("a path that ends in a slash", "GET", "/tasks/{ordinary}/", notFound, "/tasks/{taskId}"),
 		plain("a wrong method", "DELETE", "/tasks", notAllowed, "Use POST, GET"),
+		byGateway(plain("a long method", strings.Repeat("X", 5000), "/tasks", notAllowed, "Use POST, GET")),
 		plain("HEAD", "HEAD", "/tasks", notAllowed, "Use POST, GET"),
 		plain("a GET of redrive", "GET", "/tasks/{dead}/redrive", notAllowed, "Use POST"),
 	}

@@ -69,7 +69,7 @@ func (c *cli) printTask(t api.Detail) error {
 		}
 	}
 	field("Task", printable(string(t.TaskID)))
-	field("Status", c.out.paint(t.Status, printable(string(t.Status))))
+	field("Status", c.out.paint(t.Status, string(t.Status)))
 	field("Answer", printable(t.Answer))
 	field("Error", printable(reason(t.ErrorType, t.ErrorMessage)))
 	field("Run", strconv.Itoa(t.Run))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -80,6 +81,15 @@ func TestRedrive(t *testing.T) {
 		f.settle()
 		check(t, f.run(t, "redrive", "--json", firstID),
 			result{Out: `{"taskId":"` + firstID + `","run":2,"status":"PENDING","message":"Task redriven successfully"}` + "\n"})
+	})
+	t.Run("escapes what a terminal could obey", func(t *testing.T) {
+		t.Parallel()
+		f := newFakeServer(t)
+		f.hooks = append(f.hooks, func(w http.ResponseWriter, _ *http.Request) bool {
+			reply(w, http.StatusAccepted, map[string]any{"taskId": firstID, "run": 2, "status": "\x1b[2J\n"})
+			return true
+		})
+		check(t, f.run(t, "redrive", firstID), result{Out: firstID + ` is \x1b[2J\n again, run 2` + "\n"})
 	})
 	t.Run("tells of a task that is not in the DLQ", func(t *testing.T) {
 		t.Parallel()

@@ -84,8 +84,9 @@ func printable(s string) string {
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
-// paint returns text in the colour of a status.
+// paint returns text, escaped, in the colour of a status.
 func (o *output) paint(status task.Status, text string) string {
+	text = printable(text)
 	if !o.color {
 		return text
 	}

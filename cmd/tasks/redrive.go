@@ -34,7 +34,7 @@ its retries.`,
 			if c.json {
 				return c.out.json(accepted)
 			}
-			c.out.printf("%s is %s again, run %d\n", id, accepted.Status, accepted.Run)
+			c.out.printf("%s is %s again, run %d\n", id, c.out.paint(accepted.Status, string(accepted.Status)), accepted.Run)
 			return nil
 		},
 	}

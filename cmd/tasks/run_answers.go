@@ -103,6 +103,9 @@ func (s *script) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// maxSeconds is how long a task may take at most: the largest TimeoutSeconds.
+const maxSeconds = 99_999_999
+
 func (a scriptedAnswer) check() error {
 	kinds := 0
 	for _, given := range []bool{a.Output != nil, a.Error != "", a.Timeout} {
@@ -115,8 +118,8 @@ func (a scriptedAnswer) check() error {
 		return errors.New(`an answer has one of "output", "error" and "timeout": true`)
 	case a.Cause != "" && a.Error == "":
 		return errors.New(`"cause" goes with "error"`)
-	case a.Seconds < 0:
-		return fmt.Errorf(`"seconds" must not be negative, as %v is`, a.Seconds)
+	case a.Seconds < 0 || a.Seconds > maxSeconds:
+		return fmt.Errorf(`"seconds" must be from 0 to %d, which %v is not`, maxSeconds, a.Seconds)
 	}
 	return nil
 }

@@ -108,6 +108,7 @@ SUCCEEDED after 1m12.5s
 			"a state of the name":           {[]string{"--script", script(`{"charge": {"error": "E"}}`)}, `there is no Task state "charge" to answer; there are: Charge`},
 			"what an answer is":             {[]string{"--script", script(`{"Charge": {}}`)}, `an answer has one of "output", "error" and "timeout": true`},
 			"an error for the cause":        {[]string{"--script", script(`{"Charge": {"output": 1, "cause": "c"}}`)}, `"cause" goes with "error"`},
+			"a time that can pass":          {[]string{"--script", script(`{"Charge": {"output": 1, "seconds": 1e300}}`)}, `"seconds" must be from 0 to 99999999, which 1e+300 is not`},
 			"known fields":                  {[]string{"--script", script(`{"Charge": {"result": 1}}`)}, `unknown field "result"`},
 			"a command":                     {[]string{"--handler", "Charge"}, "--handler Charge: want STATE=COMMAND"},
 			"a choice":                      {[]string{"--handler", "Charge=true", "--script", script(`{"Charge": {"error": "E"}}`)}, "it can have one of them"},
