@@ -11,6 +11,11 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # leaves out the start-up of the retired go1.x runtime.
 SAM_ENV = SAM_CLI_TELEMETRY=0 CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc '-ldflags=-s -w'"
 
+# What logs besides the API, by name: left to itself, sam logs looks for a stage
+# of the API that is called $$default.
+LOGGING = $(shell awk -F: '/^  [A-Z]/ { id = $$1 } /Type: AWS::Serverless::(Function|StateMachine)/ { print "--name" id }' template.yaml)
+LOGS_FLAGS ?= --tail
+
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -61,7 +66,7 @@ deploy-prod: ## Deploy prod; ALARM_EMAIL=... to be told of alarms
 	sam deploy --config-env prod $(if $(ALARM_EMAIL),--parameter-overrides "StageName=prod LogRetentionDays=365 AlarmEmail=$(ALARM_EMAIL)")
 
 logs: ## Follow the logs of STAGE
-	sam logs --stack-name tasks-$(STAGE) --tail
+	sam logs --stack-name tasks-$(STAGE) $(LOGGING) --cw-log-group /aws/vendedlogs/apis/tasks-$(STAGE) $(LOGS_FLAGS)
 
 remove: ## Delete STAGE's stack (prod keeps its table)
 	sam delete --stack-name tasks-$(STAGE) --no-prompts
