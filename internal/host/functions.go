@@ -56,6 +56,7 @@ func (h *Host) newHandlers(system *samtemplate.System, cfg Config) (handlers, er
 	if err := errors.Join(errProcess, errMonitor); err != nil {
 		return handlers{}, err
 	}
+	h.retention = min(processConfig.Retention, monitorConfig.Retention)
 	worker := cfg.Worker
 	if worker == nil {
 		var err error

@@ -10,6 +10,7 @@
 //	its service integrations    runTask (integrations.go)
 //	EventBridge Scheduler       schedule (schedule.go)
 //	DynamoDB, CloudWatch        taskdb
+//	its TTL                     removeExpired (retention.go)
 //
 // functions.go puts the handlers together.
 package host
@@ -59,7 +60,8 @@ type Host struct {
 	poller          mapping
 	monitor         mapping
 	schedules       []schedule
-	deadLetterQueue string // its logical id
+	deadLetterQueue string        // its logical id
+	retention       time.Duration // of finished tasks
 
 	functions context.Context // of all invocations
 	cancel    context.CancelFunc
@@ -156,6 +158,7 @@ func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
 	for _, s := range h.schedules {
 		sources.Go(func() { s.run(intake) })
 	}
+	sources.Go(func() { h.removeExpired(intake) })
 	sources.Go(func() { h.executions.timers.run(intake, h.executions.fire) })
 
 	server := h.front.server()
