@@ -48,6 +48,9 @@ type Config struct {
 	// Worker is run instead of the one that the process function makes, if it
 	// is not nil. For tests and benchmarks.
 	Worker process.Worker
+	// Intercept is put between the host and its file, if it is not nil. For
+	// tests.
+	Intercept taskdb.Interceptor
 }
 
 // Host is the system on one machine.
@@ -84,7 +87,12 @@ func New(cfg Config) (_ *Host, err error) {
 	}
 	h := &Host{log: cfg.Log}
 	h.functions, h.cancel = context.WithCancel(context.Background())
-	if h.db, err = taskdb.Open(cfg.Database); err != nil {
+	if cfg.Intercept == nil {
+		h.db, err = taskdb.Open(cfg.Database)
+	} else {
+		h.db, err = taskdb.OpenIntercepted(cfg.Database, cfg.Intercept)
+	}
+	if err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -1,6 +1,7 @@
 package taskdb
 
 import (
+	"context"
 	"database/sql"
 	_ "embed"
 	"errors"
@@ -38,23 +39,29 @@ var schema string
 // DB is an open file. It implements task.Store; Queue, DeadLetterQueue and
 // Metrics give the other contracts. It is safe for concurrent use.
 type DB struct {
-	lock    *flock.Flock
-	reader  *sql.DB
-	getTask *sql.Stmt
-	writer  *writer
-	queue   *Queue
-	dead    *DeadLetterQueue
+	intercept Interceptor
+	lock      *flock.Flock
+	reader    *sql.DB
+	getTask   *sql.Stmt
+	writer    *writer
+	queue     *Queue
+	dead      *DeadLetterQueue
 }
 
 // Open opens the file at path and makes it, with its folder, if it is not
 // there. The folder is made for the user alone, and so is the file. A file that
 // another host has open, that a newer version has written, that is no file of
 // ours or that is damaged is an error that says so.
-func Open(path string) (_ *DB, err error) {
+func Open(path string) (*DB, error) {
+	return OpenIntercepted(path, func(_ Operation, do func() error) error { return do() })
+}
+
+// OpenIntercepted is Open with something between the operations and the file.
+func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
-	db := &DB{lock: flock.New(path+".lock", flock.SetPermissions(0o600))}
+	db := &DB{intercept: intercept, lock: flock.New(path+".lock", flock.SetPermissions(0o600))}
 	locked, err := db.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
@@ -175,6 +182,29 @@ func code(err error) int {
 		return e.Code() & 0xff
 	}
 	return 0
+}
+
+// Operation is one use of the file: what a method of DB, or of what DB gives,
+// does there.
+type Operation struct {
+	Name string  // the method's, such as "Claim" or "Queue.Delete"
+	Task task.ID // the task that it is about, if it is one
+}
+
+// Interceptor is called in place of each operation, by the goroutine that waits
+// for it, and calls do to carry it out: when do returns without an error, what
+// the operation writes is on disk. With it, tests make operations slow, have
+// them fail, or kill the process before or after one.
+type Interceptor func(op Operation, do func() error) error
+
+// read does an operation that only reads.
+func (db *DB) read(op Operation, do func() error) error {
+	return unavailable("read", db.intercept(op, do))
+}
+
+// write does an operation that writes: see operation.apply in writer.go.
+func (db *DB) write(ctx context.Context, op Operation, apply func(*tx) error) error {
+	return db.intercept(op, func() error { return db.writer.do(ctx, apply) })
 }
 
 // unavailable wraps an error of the database.

@@ -25,7 +25,7 @@ func newDeadLetterQueue(db *DB) *DeadLetterQueue {
 
 // load makes visible what the last host had in flight when it stopped.
 func (q *DeadLetterQueue) load() error {
-	return q.db.writer.do(context.Background(), func(tx *tx) error {
+	return q.db.write(context.Background(), Operation{Name: "DeadLetterQueue.load"}, func(tx *tx) error {
 		now := time.Now().UnixMilli()
 		_, err := tx.exec(`UPDATE dead_letters SET visible_at = ? WHERE visible_at > ?`, now, now)
 		return err
@@ -37,7 +37,7 @@ func (db *DB) DeadLetterQueue() *DeadLetterQueue { return db.dead }
 
 // Send implements task.DeadLetterQueue.
 func (q *DeadLetterQueue) Send(ctx context.Context, body string) error {
-	return q.db.writer.do(ctx, func(tx *tx) error { return q.insert(tx, body, time.Now().UnixMilli()) })
+	return q.db.write(ctx, Operation{Name: "DeadLetterQueue.Send"}, func(tx *tx) error { return q.insert(tx, body, time.Now().UnixMilli()) })
 }
 
 func (q *DeadLetterQueue) insert(tx *tx, body string, sentAt int64) error {
@@ -70,7 +70,7 @@ func (q *DeadLetterQueue) Receive(ctx context.Context, max int, visibility time.
 // take returns up to max visible messages, or the time in ms of the next one,
 // 0 for none.
 func (q *DeadLetterQueue) take(ctx context.Context, max int, visibility time.Duration) (batch []Received, next int64, err error) {
-	err = q.db.writer.do(ctx, func(tx *tx) error {
+	err = q.db.write(ctx, Operation{Name: "DeadLetterQueue.Receive"}, func(tx *tx) error {
 		now := time.Now()
 		s, err := tx.stmt(`UPDATE dead_letters SET visible_at = ?, receives = receives + 1
 			WHERE id IN (SELECT id FROM dead_letters WHERE visible_at <= ? ORDER BY visible_at, id LIMIT ?) RETURNING id, body, sent_at, receives`)
@@ -110,7 +110,7 @@ func (q *DeadLetterQueue) take(ctx context.Context, max int, visibility time.Dur
 
 // Delete takes received messages off the queue.
 func (q *DeadLetterQueue) Delete(ctx context.Context, received ...Received) error {
-	return q.db.writer.do(ctx, func(tx *tx) error {
+	return q.db.write(ctx, Operation{Name: "DeadLetterQueue.Delete"}, func(tx *tx) error {
 		var errs []error
 		for _, r := range received {
 			_, err := tx.exec(`DELETE FROM dead_letters WHERE id = ?`, r.MessageID)

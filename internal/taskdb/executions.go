@@ -17,7 +17,7 @@ type Execution struct {
 // Definition returns the id of a state machine definition, which is kept for
 // ever.
 func (db *DB) Definition(ctx context.Context, body string) (id int64, err error) {
-	err = db.writer.do(ctx, func(tx *tx) error {
+	err = db.write(ctx, Operation{Name: "Definition"}, func(tx *tx) error {
 		if _, err := tx.exec(`INSERT INTO definitions (body) VALUES (?) ON CONFLICT DO NOTHING`, body); err != nil {
 			return err
 		}
@@ -32,8 +32,10 @@ func (db *DB) Definition(ctx context.Context, body string) (id int64, err error)
 
 // DefinitionBody is the inverse of Definition.
 func (db *DB) DefinitionBody(ctx context.Context, id int64) (body string, err error) {
-	err = db.reader.QueryRowContext(ctx, `SELECT body FROM definitions WHERE id = ?`, id).Scan(&body)
-	return body, unavailable("read", err)
+	err = db.read(Operation{Name: "DefinitionBody"}, func() error {
+		return db.reader.QueryRowContext(ctx, `SELECT body FROM definitions WHERE id = ?`, id).Scan(&body)
+	})
+	return body, err
 }
 
 // StartExecution keeps the beginning of an execution and takes the message that
@@ -41,7 +43,7 @@ func (db *DB) DefinitionBody(ctx context.Context, id int64) (body string, err er
 // the execution runs already. The error is of kind Closed if it has ended or
 // the task has gone on without it.
 func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, err error) {
-	err = db.change(ctx, e.TaskID, func(tx *tx, r *row) (bool, error) {
+	err = db.change(ctx, Operation{"StartExecution", e.TaskID}, func(tx *tx, r *row) (bool, error) {
 		switch {
 		case r.Run != e.Run || !r.Status.Open() || r.execution != "" && r.execution != task.ExecutionRunning:
 			return false, task.Errorf(task.Closed, "execution %s has ended", e.ExecutionName())
@@ -60,7 +62,7 @@ func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, er
 // SaveExecution keeps the journal and the status of an execution that was
 // started. The error is of kind Closed if the task has gone on without it.
 func (db *DB) SaveExecution(ctx context.Context, e Execution) error {
-	return db.change(ctx, e.TaskID, func(_ *tx, r *row) (bool, error) {
+	return db.change(ctx, Operation{"SaveExecution", e.TaskID}, func(_ *tx, r *row) (bool, error) {
 		if r.Run != e.Run || r.execution != task.ExecutionRunning {
 			return false, task.Errorf(task.Closed, "execution %s has ended", e.ExecutionName())
 		}
@@ -76,9 +78,13 @@ func (db *DB) Execution(ctx context.Context, m task.Message) (Execution, error) 
 	if err != nil {
 		return Execution{}, err
 	}
-	r, err := scanRow(db.getTask.QueryRowContext(ctx, k[:]))
+	var r *row
+	err = db.read(Operation{"Execution", m.TaskID}, func() (err error) {
+		r, err = scanRow(db.getTask.QueryRowContext(ctx, k[:]))
+		return err
+	})
 	if err != nil {
-		return Execution{}, unavailable("read", err)
+		return Execution{}, err
 	}
 	if r.Run != m.Run || r.execution == "" {
 		return Execution{}, task.Errorf(task.NotFound, "there is no execution %s", m.ExecutionName())
@@ -94,19 +100,21 @@ const selectRunning = `SELECT ` + rowColumns + ` FROM tasks WHERE live = 1 AND e
 
 // RunningExecutions calls f with each execution that has not ended.
 func (db *DB) RunningExecutions(ctx context.Context, f func(Execution) error) error {
-	rows, err := db.reader.QueryContext(ctx, selectRunning)
-	if err != nil {
-		return unavailable("read", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		r, err := scanRow(rows)
+	return db.read(Operation{Name: "RunningExecutions"}, func() error {
+		rows, err := db.reader.QueryContext(ctx, selectRunning)
 		if err != nil {
-			return unavailable("read", err)
-		}
-		if err := f(r.asExecution()); err != nil {
 			return err
 		}
-	}
-	return unavailable("read", rows.Err())
+		defer rows.Close()
+		for rows.Next() {
+			r, err := scanRow(rows)
+			if err != nil {
+				return err
+			}
+			if err := f(r.asExecution()); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
 }

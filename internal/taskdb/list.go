@@ -36,6 +36,14 @@ func candidates(status task.Status) string {
 // List implements task.Store. Of a filtered listing it examines maxExamined
 // tasks a page.
 func (db *DB) List(ctx context.Context, q task.Query) (page task.Page, err error) {
+	err = db.read(Operation{Name: "List"}, func() (err error) {
+		page, err = db.list(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+func (db *DB) list(ctx context.Context, q task.Query) (page task.Page, err error) {
 	before := newest
 	if q.Before != "" {
 		if before, err = keyOf(q.Before); err != nil {
@@ -48,7 +56,7 @@ func (db *DB) List(ctx context.Context, q task.Query) (page task.Page, err error
 	}
 	rows, err := db.reader.QueryContext(ctx, candidates(q.Status), string(q.Status), before[:], examine)
 	if err != nil {
-		return page, unavailable("read", err)
+		return page, err
 	}
 	defer rows.Close()
 	bytes, examined := 0, 0
@@ -56,7 +64,7 @@ func (db *DB) List(ctx context.Context, q task.Query) (page task.Page, err error
 	for rows.Next() {
 		t, err := scanListed(rows)
 		if err != nil {
-			return page, unavailable("read", err)
+			return page, err
 		}
 		examined++
 		if q.Status == "" || t.Status == q.Status {
@@ -75,7 +83,7 @@ func (db *DB) List(ctx context.Context, q task.Query) (page task.Page, err error
 	if examined == examine {
 		page.Next = last
 	}
-	return page, unavailable("read", rows.Err())
+	return page, rows.Err()
 }
 
 func scanListed(rows *sql.Rows) (t task.Task, err error) {
@@ -98,20 +106,22 @@ const selectDue = `SELECT ` + rowColumns + ` FROM tasks
 	WHERE live = 1 AND status IN ('PENDING', 'PROCESSING', 'FAILED') AND next_check_at <= ? ORDER BY id LIMIT ?`
 
 // Due implements task.Store.
-func (db *DB) Due(ctx context.Context, now task.Time, limit int) ([]task.Task, error) {
-	rows, err := db.reader.QueryContext(ctx, selectDue, now.Milli(), limit)
-	if err != nil {
-		return nil, unavailable("read", err)
-	}
-	defer rows.Close()
-	var due []task.Task
-	for rows.Next() {
-		r, err := scanRow(rows)
+func (db *DB) Due(ctx context.Context, now task.Time, limit int) (due []task.Task, err error) {
+	err = db.read(Operation{Name: "Due"}, func() error {
+		rows, err := db.reader.QueryContext(ctx, selectDue, now.Milli(), limit)
 		if err != nil {
-			return nil, unavailable("read", err)
+			return err
 		}
-		r.Answer = ""
-		due = append(due, r.Task)
-	}
-	return due, unavailable("read", rows.Err())
+		defer rows.Close()
+		for rows.Next() {
+			r, err := scanRow(rows)
+			if err != nil {
+				return err
+			}
+			r.Answer = ""
+			due = append(due, r.Task)
+		}
+		return rows.Err()
+	})
+	return due, err
 }

@@ -60,29 +60,31 @@ const selectQueued = `SELECT id, run, receives, updated_at, visible_at FROM task
 
 // load reads what is on the queue from the file.
 func (q *Queue) load() error {
-	rows, err := q.db.reader.Query(selectQueued)
-	if err != nil {
-		return unavailable("read", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id []byte
-		m := &queued{}
-		if err := rows.Scan(&id, &m.run, &m.receives, &m.sentAt, &m.visibleAt); err != nil {
-			return unavailable("read", err)
+	return q.db.read(Operation{Name: "Queue.load"}, func() error {
+		rows, err := q.db.reader.Query(selectQueued)
+		if err != nil {
+			return err
 		}
-		if m.key, err = uuid.FromBytes(id); err != nil {
-			return unavailable("read", err)
+		defer rows.Close()
+		for rows.Next() {
+			var id []byte
+			m := &queued{}
+			if err := rows.Scan(&id, &m.run, &m.receives, &m.sentAt, &m.visibleAt); err != nil {
+				return err
+			}
+			if m.key, err = uuid.FromBytes(id); err != nil {
+				return err
+			}
+			q.push(m)
 		}
-		q.push(m)
-	}
-	return unavailable("read", rows.Err())
+		return rows.Err()
+	})
 }
 
 // Send implements task.Queue. It puts the message on the queue if the task is
 // PENDING in that run, has no execution and no message there yet.
 func (q *Queue) Send(ctx context.Context, m task.Message) error {
-	return q.db.change(ctx, m.TaskID, func(tx *tx, r *row) (bool, error) {
+	return q.db.change(ctx, Operation{"Queue.Send", m.TaskID}, func(tx *tx, r *row) (bool, error) {
 		if r.Run != m.Run || r.Status != task.Pending || r.execution != "" || r.visibleAt != 0 {
 			return false, nil
 		}
@@ -190,7 +192,7 @@ func (q *Queue) inFlight(r Received) *queued {
 // Delete takes a received message off the queue. One whose execution was
 // started is off already.
 func (q *Queue) Delete(ctx context.Context, r Received) error {
-	return q.settle(ctx, r, func(_ *tx, row *row) error {
+	return q.settle(ctx, "Queue.Delete", r, func(_ *tx, row *row) error {
 		row.visibleAt, row.receives = 0, 0
 		return nil
 	})
@@ -199,7 +201,7 @@ func (q *Queue) Delete(ctx context.Context, r Received) error {
 // GiveBack makes a received message visible again at the given time, with its
 // receives on record.
 func (q *Queue) GiveBack(ctx context.Context, r Received, at time.Time) error {
-	return q.settle(ctx, r, func(tx *tx, row *row) error {
+	return q.settle(ctx, "Queue.GiveBack", r, func(tx *tx, row *row) error {
 		row.visibleAt, row.receives = at.UnixMilli(), r.Receives
 		q.pushOnCommit(tx, row)
 		return nil
@@ -209,7 +211,7 @@ func (q *Queue) GiveBack(ctx context.Context, r Received, at time.Time) error {
 // MoveToDeadLetters moves a received message to the dead letter queue: the
 // redrive policy.
 func (q *Queue) MoveToDeadLetters(ctx context.Context, r Received) error {
-	return q.settle(ctx, r, func(tx *tx, row *row) error {
+	return q.settle(ctx, "Queue.MoveToDeadLetters", r, func(tx *tx, row *row) error {
 		row.visibleAt, row.receives = 0, 0
 		return q.db.dead.insert(tx, r.Body, r.SentAt.Milli())
 	})
@@ -218,12 +220,12 @@ func (q *Queue) MoveToDeadLetters(ctx context.Context, r Received) error {
 // settle ends a message's flight. If the change can't be written, the message
 // comes again after unsettledAfter and this receive is not counted: the fault is
 // the file's, not the message's.
-func (q *Queue) settle(ctx context.Context, r Received, change func(*tx, *row) error) error {
+func (q *Queue) settle(ctx context.Context, operation string, r Received, change func(*tx, *row) error) error {
 	m := q.inFlight(r)
 	if m == nil {
 		return nil
 	}
-	err := q.db.change(ctx, m.message().TaskID, func(tx *tx, row *row) (bool, error) {
+	err := q.db.change(ctx, Operation{operation, m.message().TaskID}, func(tx *tx, row *row) (bool, error) {
 		tx.onCommit(func() { q.forget(m.key, m.run) })
 		if row.Run != m.run || row.visibleAt == 0 {
 			return false, nil

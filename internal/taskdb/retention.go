@@ -20,7 +20,7 @@ const removeStep = 200
 // bounds what is looked at, without an index that each task would have to pay
 // for. The space is used again for new tasks; the file does not shrink.
 func (db *DB) RemoveExpired(ctx context.Context, now task.Time, retention time.Duration) (removed int, err error) {
-	err = db.writer.do(ctx, func(tx *tx) error {
+	err = db.write(ctx, Operation{Name: "RemoveExpired"}, func(tx *tx) error {
 		if _, err := tx.exec(`DELETE FROM quarantine WHERE expires_at <= ?`, now.Milli()); err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (db *DB) RemoveExpired(ctx context.Context, now task.Time, retention time.D
 	})
 	for after, more := int64(0), true; more && err == nil; {
 		var expired []expiredRow
-		err = db.writer.do(ctx, func(tx *tx) (err error) {
+		err = db.write(ctx, Operation{Name: "RemoveExpired"}, func(tx *tx) (err error) {
 			if expired, after, more, err = tx.expired(after, now, retention); err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@ func (db *DB) Create(ctx context.Context, t task.Task) (queued bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	err = db.writer.do(ctx, func(tx *tx) error {
+	err = db.write(ctx, Operation{"Create", t.ID}, func(tx *tx) error {
 		r := &row{Task: t, key: k, largeAnswer: len(t.Answer) > maxInlineAnswer}
 		r.newRun(t.UpdatedAt)
 		if r.largeAnswer {
@@ -46,34 +46,30 @@ func (db *DB) Get(ctx context.Context, id task.ID) (task.Task, error) {
 	if err != nil {
 		return task.Task{}, err
 	}
-	r, err := scanRow(db.getTask.QueryRowContext(ctx, k[:]))
-	if task.IsKind(err, task.NotFound) {
-		return task.Task{}, notFound(id)
-	}
-	if err != nil {
-		return task.Task{}, unavailable("read", err)
-	}
-	return r.Task, db.loadAnswer(ctx, r.largeAnswer, &r.Task)
+	var t task.Task
+	err = db.read(Operation{"Get", id}, func() error {
+		r, err := scanRow(db.getTask.QueryRowContext(ctx, k[:]))
+		if task.IsKind(err, task.NotFound) {
+			return notFound(id)
+		}
+		if err != nil {
+			return err
+		}
+		t = r.Task
+		if !r.largeAnswer {
+			return nil
+		}
+		return db.reader.QueryRowContext(ctx, selectAnswer, k[:]).Scan(&t.Answer)
+	})
+	return t, err
 }
 
 const selectAnswer = `SELECT body FROM answers WHERE id = ?`
 
-// loadAnswer completes a task whose answer is in table answers.
-func (db *DB) loadAnswer(ctx context.Context, large bool, t *task.Task) error {
-	if !large {
-		return nil
-	}
-	k, err := keyOf(t.ID)
-	if err != nil {
-		return err
-	}
-	return unavailable("read", db.reader.QueryRowContext(ctx, selectAnswer, k[:]).Scan(&t.Answer))
-}
-
 // Claim implements task.Store. A large answer is read before the claim is made:
 // one that can't be read opens no attempt.
 func (db *DB) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.ClaimOutcome, t task.Task, err error) {
-	err = db.change(ctx, r.TaskID, func(tx *tx, changed *row) (bool, error) {
+	err = db.change(ctx, Operation{"Claim", r.TaskID}, func(tx *tx, changed *row) (bool, error) {
 		outcome = changed.Claim(r)
 		t = changed.Task
 		if outcome == task.ClaimRun && changed.largeAnswer {
@@ -92,12 +88,12 @@ func (db *DB) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.Clai
 
 // Finish implements task.Store.
 func (db *DB) Finish(ctx context.Context, r task.FinishRequest) error {
-	return db.change(ctx, r.ID, func(_ *tx, changed *row) (bool, error) { return changed.Finish(r) })
+	return db.change(ctx, Operation{"Finish", r.ID}, func(_ *tx, changed *row) (bool, error) { return changed.Finish(r) })
 }
 
 // DeadLetter implements task.Store.
 func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
-	err = db.change(ctx, r.TaskID, func(_ *tx, changed *row) (bool, error) {
+	err = db.change(ctx, Operation{"DeadLetter", r.TaskID}, func(_ *tx, changed *row) (bool, error) {
 		outcome = changed.DeadLetter(r)
 		changed.visibleAt = 0
 		t = changed.Task
@@ -112,16 +108,16 @@ func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.
 
 // Redrive implements task.Store. The task's message is on the queue with it.
 func (db *DB) Redrive(ctx context.Context, id task.ID, now task.Time) (task.Task, bool, error) {
-	return db.newRun(ctx, id, now, func(t *task.Task) error { return t.Redrive(now) })
+	return db.newRun(ctx, Operation{"Redrive", id}, now, func(t *task.Task) error { return t.Redrive(now) })
 }
 
 // Restart implements task.Store. The task's message is on the queue with it.
 func (db *DB) Restart(ctx context.Context, m task.Message, now task.Time) (task.Task, bool, error) {
-	return db.newRun(ctx, m.TaskID, now, func(t *task.Task) error { return t.Restart(m.Run, now) })
+	return db.newRun(ctx, Operation{"Restart", m.TaskID}, now, func(t *task.Task) error { return t.Restart(m.Run, now) })
 }
 
-func (db *DB) newRun(ctx context.Context, id task.ID, now task.Time, transition func(*task.Task) error) (t task.Task, queued bool, err error) {
-	err = db.change(ctx, id, func(tx *tx, changed *row) (bool, error) {
+func (db *DB) newRun(ctx context.Context, op Operation, now task.Time, transition func(*task.Task) error) (t task.Task, queued bool, err error) {
+	err = db.change(ctx, op, func(tx *tx, changed *row) (bool, error) {
 		if err := transition(&changed.Task); err != nil {
 			return false, err
 		}
@@ -135,12 +131,12 @@ func (db *DB) newRun(ctx context.Context, id task.ID, now task.Time, transition 
 
 // Defer implements task.Store.
 func (db *DB) Defer(ctx context.Context, m task.Message, now task.Time) error {
-	return db.change(ctx, m.TaskID, func(_ *tx, changed *row) (bool, error) { return changed.Defer(m.Run, now), nil })
+	return db.change(ctx, Operation{"Defer", m.TaskID}, func(_ *tx, changed *row) (bool, error) { return changed.Defer(m.Run, now), nil })
 }
 
 // Quarantine implements task.Store.
 func (db *DB) Quarantine(ctx context.Context, m task.Quarantined) error {
-	return db.writer.do(ctx, func(tx *tx) error {
+	return db.write(ctx, Operation{Name: "Quarantine"}, func(tx *tx) error {
 		_, err := tx.exec(`INSERT INTO quarantine (message_id, body, received_at, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 			m.MessageID, m.Body, m.ReceivedAt.Milli(), m.ExpiresAt.Milli())
 		return err
@@ -149,12 +145,12 @@ func (db *DB) Quarantine(ctx context.Context, m task.Quarantined) error {
 
 // change applies a transition to a copy of a task's row, which is written if
 // the transition says that it changed it.
-func (db *DB) change(ctx context.Context, id task.ID, transition func(*tx, *row) (changed bool, err error)) error {
-	k, err := keyOf(id)
+func (db *DB) change(ctx context.Context, op Operation, transition func(*tx, *row) (changed bool, err error)) error {
+	k, err := keyOf(op.Task)
 	if err != nil {
 		return err
 	}
-	return db.writer.do(ctx, func(tx *tx) error {
+	return db.write(ctx, op, func(tx *tx) error {
 		old, err := tx.row(k)
 		if err != nil {
 			return err

@@ -75,6 +75,9 @@ func (w *writer) enqueue(ctx context.Context, op *operation) error {
 	if w.closed {
 		return task.Errorf(task.Unavailable, "the database is closed")
 	}
+	if ctx.Err() != nil { // else the select might not look
+		return task.Errorf(task.Unavailable, "wait for the database: %w", ctx.Err())
+	}
 	select {
 	case w.operations <- op:
 		return nil
