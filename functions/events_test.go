@@ -135,7 +135,7 @@ func TestProcessEvents(t *testing.T) {
 		s := newSystem()
 		// The attempts before this one have failed.
 		for n := range in.RetryCount {
-			now := task.At(time.Now())
+			now := task.At(time.Now().Add(-10 * time.Second))
 			_, _, errClaim := s.store.Claim(t.Context(), task.ClaimRequest{Message: in.Message, ExecutionID: in.ExecutionID, RetryCount: n, Token: "token", Now: now, Lease: time.Minute})
 			errFinish := s.store.Finish(t.Context(), task.FinishRequest{ID: in.TaskID, Token: "token", Now: now, Err: &task.Failure{Type: "WorkerError"}})
 			if err := errors.Join(errClaim, errFinish); err != nil {

@@ -267,7 +267,7 @@ func givenFor(t *testing.T, event string, body []byte, table string) {
 		t.Fatal(err)
 	}
 	for n := range in.RetryCount {
-		now := task.At(time.Now())
+		now := task.At(time.Now().Add(-10 * time.Second))
 		_, _, errClaim := store.Claim(t.Context(), task.ClaimRequest{Message: in.Message, ExecutionID: in.ExecutionID, RetryCount: n, Token: fmt.Sprint(n), Now: now, Lease: time.Minute})
 		errFinish := store.Finish(t.Context(), task.FinishRequest{ID: in.TaskID, Token: fmt.Sprint(n), Now: now, Err: &task.Failure{Type: "WorkerError"}})
 		if err := errors.Join(errClaim, errFinish); err != nil {

@@ -123,7 +123,8 @@ func TestHandle(t *testing.T) {
 		{"marks a PENDING task that was never started", pending, raw, task.Marked, task.Duplicate, task.DLQ, "NotStarted", 2},
 		{"knows a task in the DLQ", with(func(t *task.Task) { t.Status = task.DLQ }), letter, task.Duplicate, task.Duplicate, task.DLQ, "WorkerError", 1},
 		{"leaves a PROCESSED task", with(func(t *task.Task) { t.Status = task.Processed }), letter, task.Stale, task.Stale, task.Processed, "WorkerError", 0},
-		{"leaves a later run", with(func(t *task.Task) { t.Run = 2 }), letter, task.Stale, task.Stale, task.Failed, "WorkerError", 0},
+		{"leaves a later run", with(func(t *task.Task) { t.Run = 2 }), letter, task.Stale, task.Stale, task.Failed, "WorkerError", 1},
+		{"leaves an earlier run", with(func(t *task.Task) { t.Run = 0 }), letter, task.Stale, task.Stale, task.Failed, "WorkerError", 0},
 		{"leaves a task that was started after all", failed, raw, task.Stale, task.Stale, task.Failed, "NotStarted", 0},
 		{"has no such task", with(func(t *task.Task) { t.ID = "01939a3e-7fff-7000-8000-0000000000ff" }), letter, task.Stale, task.Stale, "", "WorkerError", 0},
 	}

@@ -23,14 +23,17 @@ type letter struct {
 	outcome task.MarkOutcome
 }
 
-// counts tells whether the message is one for the metric. A duplicate that has
-// come before is: that time it may have been marked and not counted.
+// counts tells whether the message is one for the metric. One that has come
+// before is, if that time it may have been marked and not counted: the task is in
+// the DLQ, or was redriven since.
 func (l *letter) counts() bool {
 	switch l.outcome {
 	case task.Marked, task.Malformed:
 		return true
 	case task.Duplicate:
 		return l.receiveCount() > 1
+	case task.Stale:
+		return l.receiveCount() > 1 && l.record.Run > l.dead.Run
 	}
 	return false
 }

@@ -13,29 +13,39 @@ import (
 )
 
 // attempt runs the worker and returns why it failed, or nil. A worker that has
-// not returned when its time is up is left behind.
+// not returned when its time is up is left behind, and one that could only begin
+// then does not: another attempt may be under way.
 func (h *Handler) attempt(ctx context.Context, t task.Task) *task.Error {
 	t.Attempts = slices.Clone(t.Attempts)
 	t.Owner = "" // the right to record an outcome stays here
 	work, cancel := awslambda.Reserve(ctx)
 	defer cancel()
 
-	done := make(chan *task.Error, 1)
-	go func() { h.work(work, t, done) }()
-	var failure *task.Error
-	select {
-	case failure = <-done:
-	case <-work.Done():
-		select {
-		case failure = <-done: // both at once: the worker's word counts
-		default:
-			failure = task.Errorf(task.WorkerTimeout, "the worker had not returned when its time was up")
-		}
+	failure := task.Errorf(task.WorkerTimeout, "the attempt's time was up before the worker could begin")
+	if work.Err() == nil {
+		failure = h.run(work, t)
 	}
 	if failure != nil && shutDown(ctx) { // a success is one all the same
 		return task.Errorf(task.Interrupted, "the host shut down while the worker of task %s ran", t.ID)
 	}
 	return failure
+}
+
+// run runs the worker until it returns or its time is up.
+func (h *Handler) run(ctx context.Context, t task.Task) *task.Error {
+	done := make(chan *task.Error, 1)
+	go func() { h.work(ctx, t, done) }()
+	select {
+	case failure := <-done:
+		return failure
+	case <-ctx.Done():
+	}
+	select {
+	case failure := <-done: // both at once: the worker's word counts
+		return failure
+	default:
+		return task.Errorf(task.WorkerTimeout, "the worker had not returned when its time was up")
+	}
 }
 
 // shutDown tells whether the invocation was cut off by its host, and not by its

@@ -29,6 +29,8 @@ type Input struct {
 	RetryCount int `json:"retryCount"`
 	// ExecutionID is $$.Execution.Id.
 	ExecutionID string `json:"executionId"`
+	// Retry is what the state machine's retrier for failed attempts says.
+	Retry task.RetryPolicy `json:"retry"`
 }
 
 // Output is for the eye: the outcome is in the record.
@@ -124,6 +126,7 @@ func (h *Handler) claim(ctx context.Context, in Input, token string) (task.Claim
 		Message:     in.Message,
 		ExecutionID: in.ExecutionID,
 		RetryCount:  in.RetryCount,
+		Retry:       in.Retry,
 		Token:       token,
 		Now:         task.At(now),
 		Lease:       lease + leaseMargin,

@@ -25,6 +25,7 @@ type Executions struct {
 	definition   int64 // the id of the current definition
 	stateMachine string
 	runTask      func(ctx context.Context, c asl.InvokeTask) (json.RawMessage, *functionError)
+	seed         func(task.Message) uint64 // of an execution's random numbers
 	log          *slog.Logger
 
 	ctx     context.Context // of the tasks that run
@@ -41,7 +42,8 @@ type Executions struct {
 func newExecutions(ctx context.Context, db *taskdb.DB, machine *asl.Machine, definition int64, stateMachine string, log *slog.Logger) *Executions {
 	return &Executions{
 		db: db, definition: definition, stateMachine: stateMachine, log: log,
-		ctx: ctx, slots: make(chan struct{}, concurrency), timers: newTimers(),
+		seed: func(task.Message) uint64 { return rand.Uint64() },
+		ctx:  ctx, slots: make(chan struct{}, concurrency), timers: newTimers(),
 		machines: map[int64]*asl.Machine{definition: machine},
 		live:     map[task.Message]*execution{},
 	}
@@ -61,7 +63,7 @@ func (e *Executions) Start(ctx context.Context, m task.Message) error {
 	if x.state != nil {
 		return nil // it runs
 	}
-	event := asl.Event{Kind: asl.Start, Start: &asl.StartInput{Seed: rand.Uint64()}}
+	event := asl.Event{Kind: asl.Start, Start: &asl.StartInput{Seed: e.seed(m)}}
 	x.stamp(&event)
 	state := machine.NewExecution()
 	commands, _, err := state.Step(e.fill(event, m))

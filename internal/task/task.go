@@ -15,8 +15,8 @@ const (
 	MaxAttempts = 30
 	// MaxErrorBytes is where an error message is cut.
 	MaxErrorBytes = 2 << 10
-	// MaxInterruptions is how often one attempt may be cut off by the death of
-	// its host before an interruption counts as an attempt.
+	// MaxInterruptions is how often one attempt may be cut off without using up
+	// a retry: that time it counts.
 	MaxInterruptions = 3
 	// FirstCheckAfter is how long after its message was sent an open task is
 	// looked at by reconcile for the first time. A queue that is slow for less
@@ -99,8 +99,8 @@ type Attempt struct {
 	RetryCount   int    `json:"retryCount"`
 	ErrorType    string `json:"errorType,omitempty"`
 	ErrorMessage string `json:"errorMessage,omitempty"`
-	// NotCounted marks an attempt that was cut off by the death of its host
-	// and used up no retry.
+	// NotCounted marks an attempt that was cut off, by the death of its host
+	// or of its invocation, and used up no retry.
 	NotCounted bool `json:"notCounted,omitempty"`
 }
 

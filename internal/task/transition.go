@@ -13,6 +13,8 @@ type ClaimRequest struct {
 	// retriers together: it orders the invocations of one execution and counts
 	// nothing.
 	RetryCount int
+	// Retry is how the workflow retries what failed.
+	Retry RetryPolicy
 	// Token is random and the invocation's own. A request that is sent again
 	// carries the same.
 	Token string
@@ -31,10 +33,10 @@ const (
 	// ClaimSkip: somebody else has done, or does, what there is to do; answer
 	// success without running the worker.
 	ClaimSkip
-	// ClaimRecorded: this very invocation has run before and failed, and the
-	// workflow did not hear of it; answer with the error in the record.
+	// ClaimRecorded: the last attempt has failed, and the workflow did not hear
+	// of it; answer with the error in the record.
 	ClaimRecorded
-	// ClaimExhausted: the attempt was interrupted for the last time; it counts
+	// ClaimExhausted: the attempt was cut off for the last time; it counts
 	// now, and the error in the record is the answer.
 	ClaimExhausted
 )
@@ -55,19 +57,19 @@ func (t *Task) Claim(r ClaimRequest) ClaimOutcome {
 			return ClaimSkip
 		case !same && t.LeaseUntil.After(r.Now.Time):
 			return ClaimSkip
-		case same && r.RetryCount == last.RetryCount:
-			// The workflow has counted no retry since: the host died.
-			if t.interrupt(r.Now) {
-				t.Status = Failed
-				t.Owner = r.Token
-				t.LeaseUntil = Time{}
-				return ClaimExhausted
-			}
-		default:
-			t.closeAttempt(r.Now, string(LambdaUnknown), "the attempt ended without reporting an outcome", false)
+		}
+		// The attempt is dead. Its death counts if the workflow has counted it.
+		kind, message := LambdaUnknown, "the attempt ended without reporting an outcome"
+		counts := r.Retry.counted(last, last.StartedAt, r.Now)
+		if same && r.RetryCount == last.RetryCount { // no retry at all since: the host died
+			kind, message, counts = Interrupted, "the host stopped or died while the attempt ran", false
+		}
+		if t.closeDead(r.Now, kind, message, counts) {
+			t.Status, t.Owner, t.LeaseUntil = Failed, r.Token, Time{}
+			return ClaimExhausted
 		}
 	case Failed:
-		if same && r.RetryCount <= last.RetryCount {
+		if same && r.RetryCount <= last.RetryCount || !r.Retry.counted(last, last.FinishedAt, r.Now) {
 			return ClaimRecorded
 		}
 	}
@@ -237,17 +239,20 @@ func (t *Task) closeAttempt(now Time, errorType, errorMessage string, notCounted
 	a.FinishedAt, a.ErrorType, a.ErrorMessage, a.NotCounted = now, errorType, errorMessage, notCounted
 }
 
-// interrupt closes the open attempt as cut off by the host's death and tells
-// whether that was the last time: then the attempt counts.
-func (t *Task) interrupt(now Time) (last bool) {
-	open := t.lastAttempt()
-	interruptions := 1
-	for _, a := range t.Attempts {
-		if a.Run == open.Run && a.Number == open.Number && a.NotCounted {
-			interruptions++
+// closeDead closes the open attempt, which nobody will, and tells whether that
+// was for the last time: cut off for the MaxInterruptions-th time, an attempt
+// that did not count does.
+func (t *Task) closeDead(now Time, kind Kind, message string, counts bool) (last bool) {
+	if !counts {
+		open := t.lastAttempt()
+		interruptions := 1
+		for _, a := range t.Attempts {
+			if a.Run == open.Run && a.Number == open.Number && a.NotCounted {
+				interruptions++
+			}
 		}
+		last = interruptions >= MaxInterruptions
 	}
-	last = interruptions >= MaxInterruptions
-	t.closeAttempt(now, string(Interrupted), "the host stopped or died while the attempt ran", !last)
+	t.closeAttempt(now, string(kind), message, !counts && !last)
 	return last
 }

@@ -102,6 +102,16 @@ func TestClaim(t *testing.T) {
 	}
 	again := request(1, "execution", 0, 50)
 	again.Token = "first"
+	// told is a request of a workflow that tells how it retries.
+	told := func(retryCount, second int) task.ClaimRequest {
+		r := request(1, "execution", retryCount, second)
+		r.Retry = task.RetryPolicy{MaxAttempts: 2, IntervalSeconds: 2, BackoffRate: 2, MaxDelaySeconds: 900}
+		return r
+	}
+	numbered := func(t task.Task, number int) task.Task {
+		t.Attempts[0].Number = number
+		return t
+	}
 	// twice is a task whose first attempt was cut off twice and runs again.
 	twice := func() task.Task {
 		t := processing(0)
@@ -166,6 +176,22 @@ func TestClaim(t *testing.T) {
 			"PROCESSING is taken over by another execution when the lease ends", processing(0), request(1, "other", 0, 70), task.ClaimRun,
 			reclaimed(died(processing(0), at(70), task.LambdaUnknown, unknown, true), 2, request(1, "other", 0, 70)),
 		},
+		{"FAILED runs when the workflow has waited", failed(0), told(1, 22), task.ClaimRun, reclaimed(failed(0), 2, told(1, 22))},
+		{"FAILED is recorded when the workflow has not waited", failed(0), told(1, 21), task.ClaimRecorded, failed(0)},
+		{"FAILED is recorded when the workflow has not waited longer after the second attempt", numbered(failed(0), 2), told(2, 23), task.ClaimRecorded, numbered(failed(0), 2)},
+		{"FAILED is recorded when the workflow retries no more", numbered(failed(0), 3), told(9, 50), task.ClaimRecorded, numbered(failed(0), 3)},
+		{
+			"PROCESSING runs again, counted, when the workflow has waited", processing(0), told(1, 12), task.ClaimRun,
+			reclaimed(died(processing(0), at(12), task.LambdaUnknown, unknown, true), 2, told(1, 12)),
+		},
+		{
+			"PROCESSING runs again, not counted, when the workflow has not waited", processing(0), told(1, 11), task.ClaimRun,
+			reclaimed(died(processing(0), at(11), task.LambdaUnknown, unknown, false), 1, told(1, 11)),
+		},
+		{
+			"PROCESSING runs again, not counted, when the workflow would retry no more", numbered(processing(0), 3), told(9, 50), task.ClaimRun,
+			reclaimed(died(numbered(processing(0), 3), at(50), task.LambdaUnknown, unknown, false), 3, told(9, 50)),
+		},
 		{"the third interruption counts", twice(), request(1, "execution", 0, 50), task.ClaimExhausted, exhausted()},
 		{"what the third interruption left is recorded", exhausted(), request(1, "execution", 0, 60), task.ClaimRecorded, exhausted()},
 		{
@@ -181,6 +207,16 @@ func TestClaim(t *testing.T) {
 			}
 			wantTask(t, row.after, got)
 		})
+	}
+}
+
+func TestRetryPolicyWaits(t *testing.T) {
+	t.Parallel()
+	p := task.RetryPolicy{MaxAttempts: 20, IntervalSeconds: 2, BackoffRate: 2, MaxDelaySeconds: 900}
+	for n, want := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 9: 512 * time.Second, 10: 15 * time.Minute, 2000: 15 * time.Minute} {
+		if got := p.Wait(n); got != want {
+			t.Errorf("after attempt %d: got %v, want %v", n, got, want)
+		}
 	}
 }
 

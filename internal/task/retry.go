@@ -1,0 +1,39 @@
+package task
+
+import (
+	"math"
+	"time"
+)
+
+// clockSlack is how far the clocks of two invocations may differ.
+const clockSlack = 250 * time.Millisecond
+
+// RetryPolicy is how the workflow retries attempts that failed: what its retrier
+// says, told to each attempt. The zero policy is not known.
+//
+// The record needs it because a workflow also asks for an attempt again when its
+// invocation failed and the attempt may not have: throttled, or with its answer
+// lost. Those retries use up none of the task's own.
+type RetryPolicy struct {
+	MaxAttempts     int     `json:"maxAttempts"` // retries, besides the first attempt
+	IntervalSeconds float64 `json:"intervalSeconds"`
+	BackoffRate     float64 `json:"backoffRate"`
+	MaxDelaySeconds float64 `json:"maxDelaySeconds"`
+}
+
+// Wait returns how long the workflow waits after the n-th attempt failed, n from
+// 1 on: min(BackoffRate^(n-1) * IntervalSeconds, MaxDelaySeconds).
+func (p RetryPolicy) Wait(n int) time.Duration {
+	seconds := min(p.IntervalSeconds*math.Pow(p.BackoffRate, float64(n-1)), p.MaxDelaySeconds)
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// counted tells whether the workflow can have counted the last attempt as one
+// that failed, at that time or later, when it asks for another now: it asks for
+// no more than it has, and not before it has waited.
+func (p RetryPolicy) counted(last *Attempt, failed, now Time) bool {
+	if p == (RetryPolicy{}) {
+		return true
+	}
+	return last.Number <= p.MaxAttempts && now.Sub(failed.Time) >= p.Wait(last.Number)-clockSlack
+}
