@@ -211,7 +211,7 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 	if !w.Park(l.alive, key, func() time.Duration {
 		fails = w.Fault("the file can't be used", 0.5)
 		dies = w.Fault("the host dies before or after a commit", 0.2)
-		w.Record("%s%s%s", key, when(fails, ": fails"), when(dies, ": the host dies"))
+		w.Record("%s%s%s", key, simulation.When(fails, ": fails"), simulation.When(dies, ": the host dies"))
 		if dies && w.Chance(0.5) {
 			w.After(0, s.crash)
 			return time.Hour // dead by then
@@ -243,13 +243,6 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 		return down
 	}
 	return err
-}
-
-func when(is bool, text string) string {
-	if is {
-		return text
-	}
-	return ""
 }
 
 // request sends a request to the host.

@@ -168,6 +168,14 @@ func (w *World) Hash(of ...any) uint64 {
 	return h.Sum64()
 }
 
+// When returns text, or nothing: for lines of the history.
+func When(is bool, text string) string {
+	if is {
+		return text
+	}
+	return ""
+}
+
 // entry is something that happens at a time.
 type entry struct {
 	at     time.Time

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// clockSlack is how far the clocks of two invocations may differ.
-const clockSlack = 250 * time.Millisecond
+// ClockSlack is how far the clocks of two invocations may differ.
+const ClockSlack = 250 * time.Millisecond
 
 // RetryPolicy is how the workflow retries attempts that failed: what its retrier
 // says, told to each attempt. The zero policy is not known.
@@ -35,5 +35,5 @@ func (p RetryPolicy) counted(last *Attempt, failed, now Time) bool {
 	if p == (RetryPolicy{}) {
 		return true
 	}
-	return last.Number <= p.MaxAttempts && now.Sub(failed.Time) >= p.Wait(last.Number)-clockSlack
+	return last.Number <= p.MaxAttempts && now.Sub(failed.Time) >= p.Wait(last.Number)-ClockSlack
 }
