@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test race lint bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test sim bugs race lint bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -16,6 +16,9 @@ SAM_ENV = SAM_CLI_TELEMETRY=0 CGO_ENABLED=0 GOFLAGS="-tags=lambda.norpc '-ldflag
 LOGGING = $(shell awk -F: '/^  [A-Z]/ { id = $$1 } /Type: AWS::Serverless::(Function|StateMachine)/ { print "--name" id }' template.yaml)
 LOGS_FLAGS ?= --tail
 
+# Where files need not outlive the tests, memory is the quicker disk.
+FAST = $(if $(wildcard /dev/shm),-exec 'env TMPDIR=/dev/shm')
+
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -27,6 +30,13 @@ tool: ## Build the command line tool, bin/tasks
 
 test: ## Run every test that needs Go alone
 	go test ./...
+
+sim: ## Simulate both hosts with faults, SEEDS=1000 runs; SEED=7 is one run with its history
+	@bash -o pipefail -c "FIRST=$(FIRST) SEEDS=$(or $(SEEDS),1000) SEED=$(SEED) go test -count=1 -timeout 0 -v $(FAST) \
+		./internal/simulation/cloud ./internal/host -run TestSimulation | grep -Ev '^ *(=== |--- PASS|PASS$$)'"
+
+bugs: ## Plant bugs one by one, and check that the simulation finds each
+	scripts/plant-bugs
 
 race: ## The same with the race detector (needs a C compiler)
 	go test -race ./...

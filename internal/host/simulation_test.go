@@ -101,7 +101,7 @@ func (s *simulated) disturb(within time.Duration) {
 		w.After(w.Between(0, within), func() {
 			switch {
 			case s.life != nil && w.Fault("the host dies at any moment", 3):
-				s.crash()
+				s.crash(s.life)
 			case s.up() && w.Fault("the host is stopped", 3):
 				w.Record("the host is stopped")
 				s.life.stop()
@@ -163,8 +163,11 @@ func (s *simulated) serve(l *life) error {
 	return h.Serve(serving, &idleListener{closed: make(chan struct{})})
 }
 
-// crash kills the process; it is started again later.
-func (s *simulated) crash() {
+// crash kills a process, unless it is dead already; another is started later.
+func (s *simulated) crash(l *life) {
+	if s.life != l {
+		return
+	}
 	path := s.kill()
 	s.world.After(s.world.Between(0, 10*time.Minute), func() { s.start(path) })
 }
@@ -213,7 +216,7 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 		dies = w.Fault("the host dies before or after a commit", 0.2)
 		w.Record("%s%s%s", key, simulation.When(fails, ": fails"), simulation.When(dies, ": the host dies"))
 		if dies && w.Chance(0.5) {
-			w.After(0, s.crash)
+			w.After(0, func() { s.crash(l) })
 			return time.Hour // dead by then
 		}
 		return w.Latency()
@@ -234,8 +237,8 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 	}
 	if !w.Park(l.alive, key+" done", func() time.Duration {
 		w.Record("%s done: %s", key, task.KindOf(err))
-		if dies && s.life == l {
-			w.After(0, s.crash)
+		if dies {
+			w.After(0, func() { s.crash(l) })
 			return time.Hour // dead by then
 		}
 		return w.Latency()

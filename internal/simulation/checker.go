@@ -166,9 +166,9 @@ func (c *Checker) attempts(before, now task.Task) {
 }
 
 // Working notes that the worker begins with a task, as the claim of its attempt
-// gave it. None may begin when a success is recorded but one: where an invocation
-// came twice, the second took the first for dead, and the first is slow to hear
-// that it has claimed the task.
+// gave it. None may begin when a success is recorded but one: where a function
+// was invoked twice at once, the second invocation took the first for dead, and
+// the first was slow to hear that it had claimed the task.
 func (c *Checker) Working(t task.Task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,7 +178,7 @@ func (c *Checker) Working(t task.Task) {
 	}
 	own := t.Attempts[len(t.Attempts)-1]
 	takenOver := slices.ContainsFunc(s.record.Attempts, func(a task.Attempt) bool {
-		return a.StartedAt == own.StartedAt && a.Run == own.Run && a.NotCounted && a.ErrorType == string(task.Interrupted)
+		return a.StartedAt == own.StartedAt && a.Run == own.Run && a.NotCounted
 	})
 	if !takenOver {
 		c.problem(t.ID, "the worker begins although a success is recorded")

@@ -1,10 +1,12 @@
 package simulation
 
 import (
+	"flag"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +33,9 @@ func Seeds(t *testing.T, n int, run func(t *testing.T, seed uint64) Result) {
 	if one > 0 {
 		first, n = one, 1
 	}
+	failFast := flag.Lookup("test.failfast").Value.String() == "true" // which subtests that are parallel don't look at
 	began := time.Now()
+	var failed atomic.Bool
 	var mu sync.Mutex
 	total := Result{Faults: map[string]int{}}
 	t.Run("seeds", func(t *testing.T) {
@@ -39,6 +43,9 @@ func Seeds(t *testing.T, n int, run func(t *testing.T, seed uint64) Result) {
 			seed := uint64(first + i)
 			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 				t.Parallel()
+				if failFast && failed.Load() {
+					t.SkipNow() // the seed that failed is what was asked for
+				}
 				synctest.Test(t, func(t *testing.T) {
 					r := run(t, seed)
 					if one > 0 {
@@ -48,6 +55,7 @@ func Seeds(t *testing.T, n int, run func(t *testing.T, seed uint64) Result) {
 						t.Error(p)
 					}
 					if len(r.Problems) > 0 {
+						failed.Store(true)
 						t.Errorf("To run it again, with its history: make sim SEED=%d", seed)
 					}
 					mu.Lock()

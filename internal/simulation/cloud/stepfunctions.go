@@ -72,8 +72,9 @@ func (e *executions) start(m task.Message, name string) {
 		id = fmt.Sprintf("arn:aws:states:us-east-1:123456789012:express:machine:%s:%d", m.ExecutionName(), c.executed)
 		c.world.After(expressLimit, func() { x.close(task.ExecutionTimedOut) })
 	}
-	if c.world.Fault("an execution is aborted", 0.5) {
-		c.world.After(c.world.Between(0, time.Minute), func() { x.close(task.ExecutionAborted) })
+	if c.world.Fault("an execution is aborted", 1) {
+		within := []time.Duration{20 * time.Millisecond, time.Minute}[c.world.Intn(2)] // before its task is claimed, or at any time
+		c.world.After(c.world.Between(0, within), func() { x.close(task.ExecutionAborted) })
 	}
 	x.step(asl.Event{Kind: asl.Start, Start: &asl.StartInput{
 		ExecutionID: id, Name: m.ExecutionName(), Input: json.RawMessage(m.Body()), Seed: c.world.Hash(x.name),
