@@ -262,10 +262,13 @@ func (c *Checker) Final(stored Stored) []string {
 }
 
 func (c *Checker) final(s *seen, t task.Task) {
-	counted, successes := 0, 0
+	begun, counted, successes := 0, 0, 0
 	for _, a := range t.Attempts {
-		if a.Run == t.Run && !a.NotCounted {
-			counted++
+		if a.Run == t.Run {
+			begun++
+			if !a.NotCounted {
+				counted++
+			}
 		}
 		if !a.FinishedAt.IsZero() && a.ErrorType == "" {
 			successes++
@@ -283,6 +286,8 @@ func (c *Checker) final(s *seen, t task.Task) {
 		c.problem(t.ID, "is in the DLQ with a success recorded: %+v", t.Attempts)
 	case t.Status == task.DLQ && (t.ErrorType == "" || t.ErrorMessage == ""):
 		c.problem(t.ID, "is in the DLQ and its record does not say why: %q, %q", t.ErrorType, t.ErrorMessage)
+	case t.Status == task.DLQ && t.ErrorType == string(task.NotStarted) && begun > 0:
+		c.problem(t.ID, "is in the DLQ as never started: %+v", t.Attempts)
 	case t.Status == task.DLQ && !s.letters[t.Run]:
 		c.problem(t.ID, "is in the DLQ and the log has no record of it")
 	case t.ExpiresAt.IsZero():
