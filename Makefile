@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test sim bugs race lint bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test sim bugs clock race lint bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -37,6 +37,9 @@ sim: ## Simulate both hosts with faults, SEEDS=1000 runs; SEED=7 is one run with
 
 bugs: ## Plant bugs one by one, and check that the simulation finds each
 	scripts/plant-bugs
+
+clock: ## Set the clock of a running host back and forward, and check that no task waits for it
+	scripts/test-clock
 
 race: ## The same with the race detector (needs a C compiler)
 	go test -race ./...

@@ -17,9 +17,6 @@ const (
 	// leaseMargin is how much longer than the invocation its lease is: clocks
 	// differ, and nobody is in a hurry to take over.
 	leaseMargin = 10 * time.Second
-	// maxInvocation is how long an invocation without a deadline may last: the
-	// function timeout quota of Lambda.
-	maxInvocation = 15 * time.Minute
 )
 
 // Input is what the state machine sends for an attempt.
@@ -118,7 +115,7 @@ func (in Input) check() error {
 // finds nothing to mark.
 func (h *Handler) claim(ctx context.Context, in Input, token string) (task.ClaimOutcome, task.Task, error) {
 	now := time.Now()
-	lease := maxInvocation
+	lease := task.MaxInvocation
 	if deadline, ok := ctx.Deadline(); ok {
 		lease = deadline.Sub(now)
 	}
@@ -162,7 +159,7 @@ func (h *Handler) finish(ctx context.Context, in Input, token string, failure *t
 func recordingContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		deadline = time.Now().Add(maxInvocation)
+		deadline = time.Now().Add(task.MaxInvocation)
 	}
 	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
 }

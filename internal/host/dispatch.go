@@ -8,8 +8,10 @@ import (
 	"tasks/internal/asl"
 )
 
-// do carries out commands.
-func (e *Executions) do(x *execution, commands []asl.Command) {
+// do carries out commands. Waits are counted from the time since, which is that of
+// the event that led to them, or now: setting the machine's clock makes them
+// neither shorter nor longer.
+func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case asl.InvokeTask:
@@ -20,7 +22,7 @@ func (e *Executions) do(x *execution, commands []asl.Command) {
 			x.cancels[c.Ref] = cancel
 			e.dispatch(ctx, cancel, x, c)
 		case asl.SetTimer:
-			e.timers.set(timer{at: c.At, m: x.kept.Message, ref: c.Ref})
+			e.timers.set(c.At.Sub(since), timer{m: x.kept.Message, ref: c.Ref})
 		case asl.CancelTask:
 			if cancel := x.cancels[c.Ref]; cancel != nil {
 				cancel()

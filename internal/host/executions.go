@@ -76,7 +76,7 @@ func (e *Executions) Start(ctx context.Context, m task.Message) error {
 		return err
 	}
 	x.state, x.kept = state, kept
-	e.do(x, commands)
+	e.do(x, commands, x.clock)
 	return nil
 }
 
@@ -128,7 +128,11 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 		} else if err != nil {
 			return e.abandon(kept, err)
 		}
-		e.do(x, x.state.Pending())
+		since := time.Now()
+		if since.Before(x.clock) { // the clock was set back
+			since = x.clock
+		}
+		e.do(x, x.state.Pending(), since)
 		resumed++
 		return nil
 	})
@@ -152,7 +156,7 @@ func (e *Executions) handle(m task.Message, event asl.Event) {
 		}
 		x.kept.Journal, x.kept.Status = appendEvent(x.kept.Journal, event), statusOf(x.state)
 		if e.keep(x) {
-			e.do(x, commands)
+			e.do(x, commands, x.clock)
 		}
 	})
 }

@@ -88,10 +88,10 @@ func TestTimers(t *testing.T) {
 			close(done)
 		}()
 		for _, s := range []int{5, 1, 9, 3} {
-			timers.set(timer{at: began.Add(time.Duration(s) * time.Second)})
+			timers.set(time.Duration(s)*time.Second, timer{ref: int64(s)})
 		}
 		pass(2 * time.Second)
-		timers.set(timer{at: began.Add(2500 * time.Millisecond)}) // earlier than the one that is waited for
+		timers.set(500*time.Millisecond, timer{}) // earlier than the one that is waited for
 		pass(10 * time.Second)
 		stop()
 		<-done

@@ -26,10 +26,9 @@ type timers struct {
 
 func newTimers() *timers { return &timers{earlier: make(chan struct{}, 1)} }
 
-func (t *timers) set(next timer) {
-	// From here on the wait is a length of time: setting the machine's clock
-	// makes it neither shorter nor longer.
-	next.at = time.Now().Add(time.Until(next.at))
+// set has next fire after wait.
+func (t *timers) set(wait time.Duration, next timer) {
+	next.at = time.Now().Add(wait)
 	t.mu.Lock()
 	heap.Push(&t.heap, next)
 	first := t.heap[0] == next

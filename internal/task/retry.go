@@ -8,6 +8,10 @@ import (
 // ClockSlack is how far the clocks of two invocations may differ.
 const ClockSlack = 250 * time.Millisecond
 
+// MaxInvocation is how long an invocation of a function lives at most (Lambda
+// quotas, Function timeout).
+const MaxInvocation = 15 * time.Minute
+
 // RetryPolicy is how the workflow retries attempts that failed: what its retrier
 // says, told to each attempt. The zero policy is not known.
 //
@@ -30,10 +34,13 @@ func (p RetryPolicy) Wait(n int) time.Duration {
 
 // counted tells whether the workflow can have counted the last attempt as one
 // that failed, at that time or later, when it asks for another now: it asks for
-// no more than it has, and not before it has waited.
+// no more than it has, and not before it has waited. A failure that is more
+// than an invocation's life ahead says that the clock was set back, and nothing of
+// the wait.
 func (p RetryPolicy) counted(last *Attempt, failed, now Time) bool {
 	if p == (RetryPolicy{}) {
 		return true
 	}
-	return last.Number <= p.MaxAttempts && now.Sub(failed.Time) >= p.Wait(last.Number)-ClockSlack
+	waited := now.Sub(failed.Time)
+	return last.Number <= p.MaxAttempts && (waited >= p.Wait(last.Number)-ClockSlack || waited < -MaxInvocation)
 }

@@ -178,6 +178,8 @@ func TestClaim(t *testing.T) {
 		},
 		{"FAILED runs when the workflow has waited", failed(0), told(1, 22), task.ClaimRun, reclaimed(failed(0), 2, told(1, 22))},
 		{"FAILED is recorded when the workflow has not waited", failed(0), told(1, 21), task.ClaimRecorded, failed(0)},
+		{"FAILED runs when the clock was set back", failed(0), told(1, -1000), task.ClaimRun, reclaimed(failed(0), 2, told(1, -1000))},
+		{"FAILED is recorded for a claim that comes late", failed(0), told(1, -800), task.ClaimRecorded, failed(0)},
 		{"FAILED is recorded when the workflow has not waited longer after the second attempt", numbered(failed(0), 2), told(2, 23), task.ClaimRecorded, numbered(failed(0), 2)},
 		{"FAILED is recorded when the workflow retries no more", numbered(failed(0), 3), told(9, 50), task.ClaimRecorded, numbered(failed(0), 3)},
 		{

@@ -35,7 +35,7 @@ func TestQueue(t *testing.T) {
 		db := openTest(t)
 		receive := func() (bodies []string) {
 			for {
-				batch, _ := db.Queue().take(10, time.Now().UnixMilli())
+				batch, _ := db.Queue().take(10)
 				if len(batch) == 0 {
 					return bodies
 				}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 	"modernc.org/sqlite"
@@ -46,6 +47,7 @@ type DB struct {
 	writer    *writer
 	queue     *Queue
 	dead      *DeadLetterQueue
+	clock     clock
 }
 
 // Open opens the file at path and makes it, with its folder, if it is not
@@ -61,7 +63,7 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
-	db := &DB{intercept: intercept, lock: flock.New(path+".lock", flock.SetPermissions(0o600))}
+	db := &DB{intercept: intercept, clock: clock{time.Now()}, lock: flock.New(path+".lock", flock.SetPermissions(0o600))}
 	locked, err := db.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)

@@ -26,7 +26,7 @@ func newDeadLetterQueue(db *DB) *DeadLetterQueue {
 // load makes visible what the last host had in flight when it stopped.
 func (q *DeadLetterQueue) load() error {
 	return q.db.write(context.Background(), Operation{Name: "DeadLetterQueue.load"}, func(tx *tx) error {
-		now := time.Now().UnixMilli()
+		now := q.db.clock.now()
 		_, err := tx.exec(`UPDATE dead_letters SET visible_at = ? WHERE visible_at > ?`, now, now)
 		return err
 	})
@@ -37,12 +37,12 @@ func (db *DB) DeadLetterQueue() *DeadLetterQueue { return db.dead }
 
 // Send implements task.DeadLetterQueue.
 func (q *DeadLetterQueue) Send(ctx context.Context, body string) error {
-	return q.db.write(ctx, Operation{Name: "DeadLetterQueue.Send"}, func(tx *tx) error { return q.insert(tx, body, time.Now().UnixMilli()) })
+	return q.db.write(ctx, Operation{Name: "DeadLetterQueue.Send"}, func(tx *tx) error { return q.insert(tx, body, q.db.clock.now()) })
 }
 
 func (q *DeadLetterQueue) insert(tx *tx, body string, sentAt int64) error {
 	tx.onCommit(q.signal)
-	_, err := tx.exec(`INSERT INTO dead_letters (body, sent_at, visible_at, receives) VALUES (?, ?, ?, 0)`, body, sentAt, time.Now().UnixMilli())
+	_, err := tx.exec(`INSERT INTO dead_letters (body, sent_at, visible_at, receives) VALUES (?, ?, ?, 0)`, body, sentAt, q.db.clock.now())
 	return err
 }
 
@@ -61,7 +61,7 @@ func (q *DeadLetterQueue) Receive(ctx context.Context, max int, visibility time.
 		if err != nil || len(batch) > 0 {
 			return batch, err
 		}
-		if !wait(ctx, q.arrivals, next) {
+		if !q.db.wait(ctx, q.arrivals, next) {
 			return nil, nil
 		}
 	}
@@ -71,13 +71,13 @@ func (q *DeadLetterQueue) Receive(ctx context.Context, max int, visibility time.
 // 0 for none.
 func (q *DeadLetterQueue) take(ctx context.Context, max int, visibility time.Duration) (batch []Received, next int64, err error) {
 	err = q.db.write(ctx, Operation{Name: "DeadLetterQueue.Receive"}, func(tx *tx) error {
-		now := time.Now()
+		now := q.db.clock.now()
 		s, err := tx.stmt(`UPDATE dead_letters SET visible_at = ?, receives = receives + 1
 			WHERE id IN (SELECT id FROM dead_letters WHERE visible_at <= ? ORDER BY visible_at, id LIMIT ?) RETURNING id, body, sent_at, receives`)
 		if err != nil {
 			return err
 		}
-		rows, err := s.Query(now.Add(visibility).UnixMilli(), now.UnixMilli(), max)
+		rows, err := s.Query(now+visibility.Milliseconds(), now, max)
 		if err != nil {
 			return err
 		}

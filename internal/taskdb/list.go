@@ -103,12 +103,13 @@ func scanListed(rows *sql.Rows) (t task.Task, err error) {
 }
 
 const selectDue = `SELECT ` + rowColumns + ` FROM tasks
-	WHERE live = 1 AND status IN ('PENDING', 'PROCESSING', 'FAILED') AND next_check_at <= ? ORDER BY id LIMIT ?`
+	WHERE live = 1 AND status IN ('PENDING', 'PROCESSING', 'FAILED') AND (next_check_at <= ? OR next_check_at > ?) ORDER BY id LIMIT ?`
 
-// Due implements task.Store.
+// Due implements task.Store. A check that is further away than any is set for is
+// due too: the machine's clock was set back.
 func (db *DB) Due(ctx context.Context, now task.Time, limit int) (due []task.Task, err error) {
 	err = db.read(Operation{Name: "Due"}, func() error {
-		rows, err := db.reader.QueryContext(ctx, selectDue, now.Milli(), limit)
+		rows, err := db.reader.QueryContext(ctx, selectDue, now.Milli(), now.Plus(2*task.MaxCheckAfter).Milli(), limit)
 		if err != nil {
 			return err
 		}

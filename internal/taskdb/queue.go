@@ -75,6 +75,9 @@ func (q *Queue) load() error {
 			if m.key, err = uuid.FromBytes(id); err != nil {
 				return err
 			}
+			if now := q.db.clock.now(); m.visibleAt > now+maxHidden.Milliseconds() {
+				m.visibleAt = now
+			}
 			q.push(m)
 		}
 		return rows.Err()
@@ -88,7 +91,7 @@ func (q *Queue) Send(ctx context.Context, m task.Message) error {
 		if r.Run != m.Run || r.Status != task.Pending || r.execution != "" || r.visibleAt != 0 {
 			return false, nil
 		}
-		r.visibleAt, r.receives = time.Now().UnixMilli(), 0
+		r.visibleAt, r.receives = q.db.clock.now(), 0
 		q.pushOnCommit(tx, r)
 		return true, nil
 	})
@@ -104,7 +107,7 @@ func (q *Queue) push(m *queued) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.known[m.key] = m
-	if m.visibleAt > time.Now().UnixMilli() {
+	if m.visibleAt > q.db.clock.now() {
 		heap.Push(&q.delayed, m)
 	} else {
 		q.waiting = append(q.waiting, m)
@@ -139,8 +142,8 @@ func (q *Queue) Len() int {
 // receives until they are given back. It returns none when ctx is done.
 func (q *Queue) Receive(ctx context.Context, max int) []Received {
 	for {
-		batch, next := q.take(max, time.Now().UnixMilli())
-		if len(batch) > 0 || !wait(ctx, q.arrivals, next) {
+		batch, next := q.take(max)
+		if len(batch) > 0 || !q.db.wait(ctx, q.arrivals, next) {
 			return batch
 		}
 	}
@@ -148,7 +151,8 @@ func (q *Queue) Receive(ctx context.Context, max int) []Received {
 
 // take returns up to max visible messages, or the time in ms of the next one,
 // 0 for none.
-func (q *Queue) take(max int, now int64) (batch []Received, next int64) {
+func (q *Queue) take(max int) (batch []Received, next int64) {
+	now := q.db.clock.now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.delayed) > 0 && q.delayed[0].visibleAt <= now {
@@ -202,7 +206,7 @@ func (q *Queue) Delete(ctx context.Context, r Received) error {
 // receives on record.
 func (q *Queue) GiveBack(ctx context.Context, r Received, at time.Time) error {
 	return q.settle(ctx, "Queue.GiveBack", r, func(tx *tx, row *row) error {
-		row.visibleAt, row.receives = at.UnixMilli(), r.Receives
+		row.visibleAt, row.receives = q.db.clock.at(at), r.Receives
 		q.pushOnCommit(tx, row)
 		return nil
 	})
@@ -233,17 +237,17 @@ func (q *Queue) settle(ctx context.Context, operation string, r Received, change
 		return true, change(tx, row)
 	})
 	if err != nil {
-		q.push(&queued{key: m.key, run: m.run, receives: m.receives - 1, sentAt: m.sentAt, visibleAt: time.Now().Add(unsettledAfter).UnixMilli()})
+		q.push(&queued{key: m.key, run: m.run, receives: m.receives - 1, sentAt: m.sentAt, visibleAt: q.db.clock.at(time.Now().Add(unsettledAfter))})
 	}
 	return err
 }
 
-// wait waits for a signal or for a moment (ms, 0 for none) and tells whether
-// ctx is still alive.
-func wait(ctx context.Context, signal <-chan struct{}, until int64) bool {
+// wait waits for a signal or for a moment (of the clock, 0 for none) and tells
+// whether ctx is still alive.
+func (db *DB) wait(ctx context.Context, signal <-chan struct{}, until int64) bool {
 	var timer <-chan time.Time
 	if until > 0 {
-		t := time.NewTimer(time.Until(time.UnixMilli(until)))
+		t := time.NewTimer(db.clock.until(until))
 		defer t.Stop()
 		timer = t.C
 	}

@@ -61,8 +61,8 @@ func (r *row) indexed() indexed {
 
 // newRun takes the row of a Task that was given a new run out of its old
 // execution and puts its message on the queue.
-func (r *row) newRun(now task.Time) {
-	r.visibleAt, r.receives = now.Milli(), 0
+func (r *row) newRun(visibleAt int64) {
+	r.visibleAt, r.receives = visibleAt, 0
 	r.execution, r.definition, r.journal = "", 0, nil
 }
 

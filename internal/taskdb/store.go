@@ -16,7 +16,7 @@ func (db *DB) Create(ctx context.Context, t task.Task) (queued bool, err error) 
 	}
 	err = db.write(ctx, Operation{"Create", t.ID}, func(tx *tx) error {
 		r := &row{Task: t, key: k, largeAnswer: len(t.Answer) > maxInlineAnswer}
-		r.newRun(t.UpdatedAt)
+		r.newRun(db.clock.now())
 		if r.largeAnswer {
 			r.Answer = ""
 		}
@@ -108,20 +108,20 @@ func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.
 
 // Redrive implements task.Store. The task's message is on the queue with it.
 func (db *DB) Redrive(ctx context.Context, id task.ID, now task.Time) (task.Task, bool, error) {
-	return db.newRun(ctx, Operation{"Redrive", id}, now, func(t *task.Task) error { return t.Redrive(now) })
+	return db.newRun(ctx, Operation{"Redrive", id}, func(t *task.Task) error { return t.Redrive(now) })
 }
 
 // Restart implements task.Store. The task's message is on the queue with it.
 func (db *DB) Restart(ctx context.Context, m task.Message, now task.Time) (task.Task, bool, error) {
-	return db.newRun(ctx, Operation{"Restart", m.TaskID}, now, func(t *task.Task) error { return t.Restart(m.Run, now) })
+	return db.newRun(ctx, Operation{"Restart", m.TaskID}, func(t *task.Task) error { return t.Restart(m.Run, now) })
 }
 
-func (db *DB) newRun(ctx context.Context, op Operation, now task.Time, transition func(*task.Task) error) (t task.Task, queued bool, err error) {
+func (db *DB) newRun(ctx context.Context, op Operation, transition func(*task.Task) error) (t task.Task, queued bool, err error) {
 	err = db.change(ctx, op, func(tx *tx, changed *row) (bool, error) {
 		if err := transition(&changed.Task); err != nil {
 			return false, err
 		}
-		changed.newRun(now)
+		changed.newRun(db.clock.now())
 		db.queue.pushOnCommit(tx, changed)
 		t = changed.Task
 		return true, nil
