@@ -52,7 +52,8 @@ const (
 
 // Handler runs attempts. Invoked again with the same input it runs the worker
 // no second time once the first invocation has recorded its outcome. While that
-// one still runs it is taken for dead: a workflow asks again only then.
+// one still runs it is taken for dead, for mostly a workflow asks again only then:
+// of two that run at once, the later one's outcome counts.
 type Handler struct {
 	Store  task.Store
 	Worker Worker

@@ -69,9 +69,13 @@ func (h *Handler) restart(ctx context.Context, t task.Task) (action, error) {
 // letterOf returns the dead letter of a claimed task that its execution has
 // left behind.
 func letterOf(t task.Task, exec task.ExecutionOutcome) task.DeadLetter {
-	cause := fmt.Sprintf("the task was left %s: its execution is not there any more, or can't be asked", t.Status)
+	left := string(t.Status)
+	if t.ErrorType != "" {
+		left += fmt.Sprintf(" (%s: %s)", t.ErrorType, t.ErrorMessage)
+	}
+	cause := fmt.Sprintf("the task was left %s: its execution is not there any more, or can't be asked", left)
 	if exec.Status != untold {
-		cause = fmt.Sprintf("the task was left %s when its execution ended %s", t.Status, exec.Status)
+		cause = fmt.Sprintf("the task was left %s when its execution ended %s", left, exec.Status)
 	}
 	if exec.Error != "" {
 		cause += " with " + exec.Error

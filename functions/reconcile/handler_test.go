@@ -121,7 +121,7 @@ func TestHandle(t *testing.T) {
 			func(b *bench) {
 				b.end(b.put(1, task.Failed), task.ExecutionOutcome{Status: task.ExecutionFailed, Error: "States.Runtime", Cause: "no such path"})
 			},
-			nil, letter("States.Runtime", "the task was left FAILED when its execution ended FAILED with States.Runtime: no such path"), 2 * task.FirstCheckAfter, 1,
+			nil, letter("States.Runtime", "the task was left FAILED (WorkerError: no luck) when its execution ended FAILED with States.Runtime: no such path"), 2 * task.FirstCheckAfter, 1,
 		},
 		{
 			"dead-letters a task that its execution abandoned",

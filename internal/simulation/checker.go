@@ -14,6 +14,11 @@ import (
 // retries of the state machine.
 const maxCounted = 3
 
+// retried are the failures of an attempt that are retried. How often can't be held
+// against the record: a retry is used up too by an invocation that died before it
+// had claimed the task.
+var retried = []task.Kind{task.WorkerError, task.WorkerPanic, task.WorkerTimeout}
+
 // Checker holds everything that is seen of the tasks against the promise. It is
 // safe for concurrent use.
 type Checker struct {
@@ -149,10 +154,16 @@ func (c *Checker) attempts(before, now task.Task) {
 	if begun.Number > maxCounted {
 		c.problem(now.ID, "attempt %d of run %d begins, and at most %d count", begun.Number, begun.Run, maxCounted)
 	}
-	if begun.Number == 1 || len(now.Attempts) < 2 {
+	if len(now.Attempts) < 2 {
 		return
 	}
 	last := now.Attempts[len(now.Attempts)-2]
+	if last.Run == begun.Run && last.ErrorType == string(task.PermanentError) {
+		c.problem(now.ID, "attempt %d begins after a failure for good", begun.Number)
+	}
+	if begun.Number == 1 {
+		return
+	}
 	// An attempt that died without a word is closed when the next one begins:
 	// when it failed is not in the record, but it did after it had begun.
 	failed := last.FinishedAt
@@ -288,6 +299,9 @@ func (c *Checker) final(s *seen, t task.Task) {
 		c.problem(t.ID, "is in the DLQ and its record does not say why: %q, %q", t.ErrorType, t.ErrorMessage)
 	case t.Status == task.DLQ && t.ErrorType == string(task.NotStarted) && begun > 0:
 		c.problem(t.ID, "is in the DLQ as never started: %+v", t.Attempts)
+	case t.Status == task.DLQ && slices.Contains(retried, task.Kind(t.ErrorType)) &&
+		counted == 1 && t.Attempts[len(t.Attempts)-1].RetryCount == 0:
+		c.problem(t.ID, "is in the DLQ with %s and was never retried: %+v", t.ErrorType, t.Attempts)
 	case t.Status == task.DLQ && !s.letters[t.Run]:
 		c.problem(t.ID, "is in the DLQ and the log has no record of it")
 	case t.ExpiresAt.IsZero():

@@ -41,7 +41,23 @@ const (
 	ClaimExhausted
 )
 
-// Claim applies r to the record.
+// Claim applies r to the record. What the workflow asks for, and what the record
+// has, together say what that means:
+//
+//	record           asked for                        because                               outcome
+//	another run      any                              the task was redriven                 skip
+//	final            any                              it is done                            skip
+//	PENDING          any                              the first attempt                     run
+//	PROCESSING       its own token                    the request was sent again            run
+//	PROCESSING       fewer retries                    an old invocation comes late          skip
+//	PROCESSING       another execution, lease holds   EXPRESS was started twice             skip
+//	PROCESSING       as many retries                  the host died                         run, not counted, or exhausted
+//	PROCESSING       more retries, it has waited      the attempt died and was counted      run, counted
+//	PROCESSING       more retries, it has not waited  the invocation failed, not the task   run, not counted, or exhausted
+//	FAILED for good  any                              its answer was lost                   recorded
+//	FAILED           no more retries                  its answer was lost                   recorded
+//	FAILED           more retries, it has not waited  its answer was lost, then a throttle  recorded
+//	FAILED           more retries, it has waited      the retry                             run
 func (t *Task) Claim(r ClaimRequest) ClaimOutcome {
 	if t.Run != r.Run || !t.Status.Open() {
 		return ClaimSkip
@@ -69,6 +85,9 @@ func (t *Task) Claim(r ClaimRequest) ClaimOutcome {
 			return ClaimExhausted
 		}
 	case Failed:
+		if last.ErrorType == string(PermanentError) {
+			return ClaimRecorded // by no workflow's count
+		}
 		if same && r.RetryCount <= last.RetryCount || !r.Retry.counted(last, last.FinishedAt, r.Now) {
 			return ClaimRecorded
 		}

@@ -108,6 +108,11 @@ func TestClaim(t *testing.T) {
 		r.Retry = task.RetryPolicy{MaxAttempts: 2, IntervalSeconds: 2, BackoffRate: 2, MaxDelaySeconds: 900}
 		return r
 	}
+	permanently := func(t task.Task) task.Task {
+		t.ErrorType = string(task.PermanentError)
+		t.Attempts[0].ErrorType = t.ErrorType
+		return t
+	}
 	numbered := func(t task.Task, number int) task.Task {
 		t.Attempts[0].Number = number
 		return t
@@ -176,6 +181,8 @@ func TestClaim(t *testing.T) {
 			"PROCESSING is taken over by another execution when the lease ends", processing(0), request(1, "other", 0, 70), task.ClaimRun,
 			reclaimed(died(processing(0), at(70), task.LambdaUnknown, unknown, true), 2, request(1, "other", 0, 70)),
 		},
+		{"FAILED for good is recorded whatever is asked for", permanently(failed(0)), told(1, 22), task.ClaimRecorded, permanently(failed(0))},
+		{"FAILED for good is recorded for another execution", permanently(failed(0)), request(1, "other", 0, 50), task.ClaimRecorded, permanently(failed(0))},
 		{"FAILED runs when the workflow has waited", failed(0), told(1, 22), task.ClaimRun, reclaimed(failed(0), 2, told(1, 22))},
 		{"FAILED is recorded when the workflow has not waited", failed(0), told(1, 21), task.ClaimRecorded, failed(0)},
 		{"FAILED runs when the clock was set back", failed(0), told(1, -1000), task.ClaimRun, reclaimed(failed(0), 2, told(1, -1000))},
