@@ -60,6 +60,16 @@ type Handler struct {
 	// Retention is how long a task is kept after its success.
 	Retention time.Duration
 	Log       *slog.Logger
+	// Now is the clock of the record's times, by which a retry is told from an
+	// invocation that came too early. It is time.Now, if it is nil.
+	Now func() time.Time
+}
+
+func (h *Handler) now() time.Time {
+	if h.Now == nil {
+		return time.Now()
+	}
+	return h.Now()
 }
 
 // Handle runs one attempt: it claims the task, runs the worker and records the
@@ -115,10 +125,9 @@ func (in Input) check() error {
 // there is of kind NotFound: the state machine dead-letters it, and the monitor
 // finds nothing to mark.
 func (h *Handler) claim(ctx context.Context, in Input, token string) (task.ClaimOutcome, task.Task, error) {
-	now := time.Now()
 	lease := task.MaxInvocation
 	if deadline, ok := ctx.Deadline(); ok {
-		lease = deadline.Sub(now)
+		lease = time.Until(deadline)
 	}
 	outcome, t, err := h.Store.Claim(ctx, task.ClaimRequest{
 		Message:     in.Message,
@@ -126,7 +135,7 @@ func (h *Handler) claim(ctx context.Context, in Input, token string) (task.Claim
 		RetryCount:  in.RetryCount,
 		Retry:       in.Retry,
 		Token:       token,
-		Now:         task.At(now),
+		Now:         task.At(h.now()),
 		Lease:       lease + leaseMargin,
 	})
 	switch {
@@ -143,7 +152,7 @@ func (h *Handler) claim(ctx context.Context, in Input, token string) (task.Claim
 func (h *Handler) finish(ctx context.Context, in Input, token string, failure *task.Error) error {
 	recording, cancel := recordingContext(ctx)
 	defer cancel()
-	r := task.FinishRequest{ID: in.TaskID, Token: token, Now: task.At(time.Now()), Retention: h.Retention}
+	r := task.FinishRequest{ID: in.TaskID, Token: token, Now: task.At(h.now()), Retention: h.Retention}
 	outcome := "success"
 	if failure != nil {
 		outcome = failure.Message

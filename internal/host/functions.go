@@ -80,7 +80,7 @@ func (h *Host) newHandlers(system *samtemplate.System, cfg Config) (handlers, er
 			"reconcile": (&reconcile.Handler{Store: h.db, Queue: h.db.Queue(), DeadLetterQueue: dead, Executions: h.executions, Metrics: metrics, Log: logger("reconcile")}).Handle,
 		},
 		task: map[string]func(context.Context, process.Input) (process.Output, error){
-			"process": (&process.Handler{Store: h.db, Worker: worker, Retention: processConfig.Retention, Log: logger("process")}).Handle,
+			"process": (&process.Handler{Store: h.db, Worker: worker, Retention: processConfig.Retention, Log: logger("process"), Now: h.db.Now}).Handle,
 		},
 	}, nil
 }

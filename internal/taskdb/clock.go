@@ -7,15 +7,20 @@ import "time"
 // back, and says nothing.
 const maxHidden = 15 * time.Minute
 
-// clock tells the queues the time, in ms since the Unix epoch: the machine's when
-// the file was opened, and what has passed since. Setting the machine's clock
-// neither hides a message nor shows it too early.
+// clock tells the time: the machine's when the file was opened, and what has passed
+// since. Setting the machine's clock makes no wait shorter or longer. The queues
+// have its time in ms since the Unix epoch.
 type clock struct{ opened time.Time }
 
-func (c clock) now() int64 { return c.at(time.Now()) }
+// Now returns the time by the file's own clock, which nobody sets while it is open.
+func (db *DB) Now() time.Time { return db.clock.convert(time.Now()) }
 
-// at returns a time that was reckoned from time.Now.
-func (c clock) at(t time.Time) int64 { return c.opened.Add(t.Sub(c.opened)).UnixMilli() }
+// convert returns a time that was reckoned from time.Now as a time of the clock.
+func (c clock) convert(t time.Time) time.Time { return c.opened.Add(t.Sub(c.opened)) }
+
+func (c clock) at(t time.Time) int64 { return c.convert(t).UnixMilli() }
+
+func (c clock) now() int64 { return c.at(time.Now()) }
 
 // until returns how long it is until a time of the clock.
 func (c clock) until(at int64) time.Duration {
