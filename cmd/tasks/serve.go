@@ -22,6 +22,7 @@ type serveOptions struct {
 	listen     string
 	database   string
 	token      string
+	maxBacklog int
 	parameters []string
 }
 
@@ -33,7 +34,10 @@ func newServeCommand(c *cli) *cobra.Command {
 		Long: `Run the whole system on this machine: API, queue, workflow engine and workers,
 durable in one SQLite file. It runs until it gets a signal (Ctrl-C), finishes
 what is in flight, and goes on where it was when it is started again, also after
-kill -9. Logs go to standard error as JSON, one record a line.`,
+kill -9. Logs go to standard error as JSON, one record a line.
+
+When --max-backlog tasks are unfinished, it answers requests for more with 429
+until some are finished; 0 is no limit.`,
 		Example: `  tasks serve
   tasks serve --db /var/lib/tasks/tasks.db --param FailureRate=0
   TASKS_TOKEN=secret tasks serve --listen 0.0.0.0:3000`,
@@ -46,6 +50,7 @@ kill -9. Logs go to standard error as JSON, one record a line.`,
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "`address` to listen on; one that others can reach needs a token")
 	f.StringVar(&o.database, "db", defaultDatabase, "`path` of the database; it is made if it is not there")
+	f.IntVar(&o.maxBacklog, "max-backlog", host.DefaultMaxBacklog, "how many `tasks` may wait or run at once")
 	f.StringArrayVar(&o.parameters, "param", nil, "`NAME=VALUE` for a parameter of template.yaml, such as FailureRate=0")
 	return cmd
 }
@@ -58,6 +63,9 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	if err := checkListen(o.listen, o.token); err != nil {
 		return err
 	}
+	if o.maxBacklog < 0 {
+		return usagef("--max-backlog %d: want 0 or more", o.maxBacklog)
+	}
 	// Little of what a task allocates outlives it, so a larger heap between
 	// collections costs some tens of megabytes and saves a tenth of the time.
 	debug.SetGCPercent(400)
@@ -65,6 +73,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		Database:   o.database,
 		Parameters: parameters,
 		Token:      o.token,
+		MaxBacklog: o.maxBacklog,
 		Log:        slog.New(slog.NewJSONHandler(stderr, nil)),
 	})
 	if err != nil {

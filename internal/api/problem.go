@@ -33,8 +33,8 @@ func Problemf(status int, detail string, args ...any) *Problem {
 // Error returns the detail.
 func (p *Problem) Error() string { return p.Detail }
 
-// with adds the header that the status calls for.
-func (p *Problem) with(header, value string) *Problem {
+// With adds the header that the status calls for.
+func (p *Problem) With(header, value string) *Problem {
 	p.header, p.value = header, value
 	return p
 }
@@ -61,7 +61,7 @@ func problemOf(err error) *Problem {
 	case task.NotFound:
 		return Problemf(http.StatusNotFound, "There is no task of this id. GET /tasks lists the tasks; a finished one is removed when its retention ends.")
 	case task.Unavailable:
-		return Problemf(http.StatusServiceUnavailable, "The task store can't be reached right now. Send the request again in a few seconds.").with("Retry-After", "5")
+		return Problemf(http.StatusServiceUnavailable, "The task store can't be reached right now. Send the request again in a few seconds.").With("Retry-After", "5")
 	}
 	return Problemf(http.StatusInternalServerError, "Something went wrong on the server. Send the request again; if it keeps failing, tell whoever runs this service.")
 }

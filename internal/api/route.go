@@ -37,7 +37,7 @@ func NoRoute(req Request) *Problem {
 		return Problemf(http.StatusNotFound, "There is nothing at this path. The paths are /tasks, /tasks/{taskId}, /tasks/{taskId}/history and /tasks/{taskId}/redrive, below the stage's.")
 	}
 	allowed := strings.Join(allow, ", ")
-	return Problemf(http.StatusMethodNotAllowed, "This path does not take %s. Use %s.", task.Cut(method, 64), allowed).with("Allow", allowed)
+	return Problemf(http.StatusMethodNotAllowed, "This path does not take %s. Use %s.", task.Cut(method, 64), allowed).With("Allow", allowed)
 }
 
 // pathOf returns the path that routes are matched with. RawPath begins with the

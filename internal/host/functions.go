@@ -106,7 +106,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 			h.tasks[id] = h.taskFunction(functionOf(id), handle)
 		}
 	}
-	h.front = &front{token: cfg.Token, bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, functions: h.functions}
+	h.front = &front{token: cfg.Token, backlog: backlog{max: cfg.MaxBacklog, tasks: h.db.Backlog}, bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, functions: h.functions}
 	for _, r := range system.Routes {
 		handle := hs.http[system.Functions[r.Function].Name]
 		if handle == nil {

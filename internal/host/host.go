@@ -43,6 +43,9 @@ type Config struct {
 	Parameters map[string]string
 	// Token is asked of every request, unless it is empty.
 	Token string
+	// MaxBacklog is how many tasks may be unfinished at once; past it, requests
+	// for more are answered with 429. 0 is no limit.
+	MaxBacklog int
 	// Log takes the logs of the functions and of the host.
 	Log *slog.Logger
 	// Worker is run instead of the one that the process function makes, if it

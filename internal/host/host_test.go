@@ -38,7 +38,13 @@ type testHost struct {
 // serveTest serves the file at path.
 func serveTest(t *testing.T, path string, worker process.Worker) *testHost {
 	t.Helper()
-	h, err := New(Config{Database: path, Worker: worker, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	return serveConfig(t, Config{Database: path, Worker: worker})
+}
+
+func serveConfig(t *testing.T, cfg Config) *testHost {
+	t.Helper()
+	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	h, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

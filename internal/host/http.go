@@ -48,6 +48,7 @@ type front struct {
 	routes    []route
 	otherwise route
 	token     string // empty: none is asked for
+	backlog   backlog
 	bodies    *semaphore.Weighted
 	log       *slog.Logger
 	functions context.Context // the context of invocations
@@ -72,12 +73,19 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, api.Fail(r.Context(), f.log, problem))
 		return
 	}
+	rt, parameters := f.route(r.Method, r.URL.EscapedPath())
+	if rt.method == http.MethodPost { // a new task, or a new run of one
+		if !f.backlog.enter() {
+			write(w, api.Fail(r.Context(), f.log, f.backlog.full()))
+			return
+		}
+		defer f.backlog.leave()
+	}
 	body, problem := f.body(w, r)
 	if problem != nil {
 		write(w, api.Fail(r.Context(), f.log, problem))
 		return
 	}
-	rt, parameters := f.route(r.Method, r.URL.EscapedPath())
 	// A client that leaves does not undo what it asked for.
 	resp, failure := invoke(f.functions, f.log, rt.function, rt.handle, event(r, rt.key, parameters, body))
 	if failure != nil {

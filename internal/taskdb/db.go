@@ -121,6 +121,11 @@ func (db *DB) Close() error {
 	return errors.Join(append(errs, db.lock.Unlock())...)
 }
 
+// Backlog returns how many tasks are not finished: those on the queue, those that
+// run and those that wait for a retry. It counts what is committed, and costs
+// nothing.
+func (db *DB) Backlog() int { return int(db.writer.live.Load()) }
+
 // open returns a pool of connections to the file.
 func open(path string, options ...string) (*sql.DB, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)"

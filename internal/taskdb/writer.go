@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"tasks/internal/task"
 )
@@ -28,6 +29,7 @@ type writer struct {
 	stopped    chan struct{}
 
 	rows map[key]*row // committed rows, most of them live: a cache
+	live atomic.Int64 // how many rows of the file are live
 }
 
 // operation is a change that a caller waits for.
@@ -54,6 +56,11 @@ func newWriter(path string) (_ *writer, err error) {
 	if w.conn, err = w.pool.Conn(context.Background()); err != nil {
 		return nil, errors.Join(err, w.pool.Close())
 	}
+	var live int64
+	if err := w.conn.QueryRowContext(context.Background(), `SELECT count(*) FROM tasks WHERE live = 1`).Scan(&live); err != nil {
+		return nil, errors.Join(unavailable("read", err), w.conn.Close(), w.pool.Close())
+	}
+	w.live.Store(live)
 	go w.run()
 	return w, nil
 }
@@ -137,6 +144,7 @@ func (w *writer) commit(batch []*operation) {
 		}
 	} else {
 		t.cache()
+		t.live.Add(t.liveChange)
 	}
 	for _, op := range batch {
 		if err != nil { // also of one that was refused: what it was refused for may not have come to be
@@ -157,6 +165,8 @@ type tx struct {
 	op      *operation   // the one that is being applied
 	changed map[key]*row // rows to update
 	added   []key        // rows inserted, which the cache has already
+	// liveChange is how many rows become live, less those that are no longer.
+	liveChange int64
 }
 
 func (t *tx) apply(batch []*operation) error {
@@ -214,6 +224,12 @@ func (t *tx) update(r *row) error {
 	_, err := t.exec(updateRow, r.updateArgs()...)
 	if now := r.indexed(); err == nil && now != r.stored {
 		_, err = t.exec(updateIndexed, now.live, now.dead, now.nextCheck, r.key[:])
+		switch {
+		case now.live && !r.stored.live:
+			t.liveChange++
+		case !now.live && r.stored.live:
+			t.liveChange--
+		}
 		r.stored = now
 	}
 	return err
@@ -223,6 +239,9 @@ func (t *tx) update(r *row) error {
 func (t *tx) inserted(r *row) {
 	t.rows[r.key] = r
 	t.added = append(t.added, r.key)
+	if r.stored.live {
+		t.liveChange++
+	}
 }
 
 // cache keeps the live rows that were written.

@@ -1,0 +1,39 @@
+package host
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"tasks/internal/api"
+)
+
+// DefaultMaxBacklog is how many tasks may be unfinished at once unless the user
+// says otherwise.
+const DefaultMaxBacklog = 1_000_000
+
+// backlog bounds the tasks that are accepted and not finished. On AWS, where the
+// queue has no end, the stage's throttle bounds the rate of requests instead.
+type backlog struct {
+	max      int        // 0: no limit
+	tasks    func() int // unfinished, as committed
+	entering atomic.Int64
+}
+
+// enter tells whether a request may add a task; leave must follow when it has.
+// The request counts from here on, so max is never exceeded: one that has been
+// committed counts twice until it leaves, which at worst refuses another that
+// would just have fitted.
+func (b *backlog) enter() bool {
+	if entering := b.entering.Add(1); b.max > 0 && b.tasks()+int(entering) > b.max {
+		b.entering.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (b *backlog) leave() { b.entering.Add(-1) }
+
+// full is the answer to a request that may not add a task.
+func (b *backlog) full() *api.Problem {
+	return api.Problemf(http.StatusTooManyRequests, "%d tasks are waiting or running, which is the limit. Nothing was accepted. Send the request again in a few seconds.", b.max).With("Retry-After", "5")
+}
