@@ -62,6 +62,15 @@ func (x *Execution) Pending() []Command {
 	return pending
 }
 
+// Awaited returns the command of a Ref while it awaits its answer, and nil
+// before and after.
+func (x *Execution) Awaited(ref int64) Command {
+	if w := x.waits.find(ref); w != nil {
+		return w.command
+	}
+	return nil
+}
+
 // ErrNotStarted and ErrStarted mean that the events given to Step cannot be
 // those of one execution.
 var (

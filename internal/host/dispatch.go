@@ -15,12 +15,9 @@ func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case asl.InvokeTask:
-			ctx, cancel := context.WithCancel(e.ctx)
-			if x.cancels == nil {
-				x.cancels = map[int64]context.CancelFunc{}
+			if e.slots.take(waitingTask{x.kept.Message, c.Ref}) {
+				e.start(x, c)
 			}
-			x.cancels[c.Ref] = cancel
-			e.dispatch(ctx, cancel, x, c)
 		case asl.SetTimer:
 			e.timers.set(c.At.Sub(since), timer{m: x.kept.Message, ref: c.Ref})
 		case asl.CancelTask:
@@ -32,30 +29,50 @@ func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 	}
 }
 
-// dispatch runs a task and gives its answer to the execution, which stays in
-// memory until then.
-func (e *Executions) dispatch(ctx context.Context, cancel context.CancelFunc, x *execution, c asl.InvokeTask) {
+// start runs a task that has a slot and gives its answer to the execution, which
+// stays in memory until then.
+func (e *Executions) start(x *execution, c asl.InvokeTask) {
 	if !e.begin() {
-		cancel()
 		return // kept as pending
 	}
+	ctx, cancel := context.WithCancel(e.ctx)
+	if x.cancels == nil {
+		x.cancels = map[int64]context.CancelFunc{}
+	}
+	x.cancels[c.Ref] = cancel
 	m := x.kept.Message
 	e.acquire(m)
 	go func() {
 		defer e.running.Done()
 		defer cancel()
 		defer e.release(m, x)
-		select {
-		case e.slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
 		event := e.run(ctx, c)
-		<-e.slots
+		e.leave()
 		if e.ctx.Err() != nil {
 			return // cut off by the host's end: it counts as not answered
 		}
 		e.handle(m, event)
+	}()
+}
+
+// leave gives a slot to the task that has waited for one longest.
+func (e *Executions) leave() {
+	next, ok := e.slots.leave()
+	if !ok || !e.begin() {
+		return
+	}
+	go func() {
+		defer e.running.Done()
+		started := false
+		e.with(next.m, func(x *execution) {
+			if c, ok := x.state.Awaited(next.ref).(asl.InvokeTask); ok {
+				e.start(x, c)
+				started = true
+			}
+		})
+		if !started { // cancelled, or the task was redriven meanwhile
+			e.leave()
+		}
 	}()
 }
 
@@ -90,13 +107,20 @@ func shorter(a, b time.Duration) time.Duration {
 }
 
 // fire is what timers calls. The event waits for the file, so it has a
-// goroutine of its own.
+// goroutine of its own; when maxFired of them wait, the timers do too.
 func (e *Executions) fire(t timer) {
+	select {
+	case e.fired <- struct{}{}:
+	case <-e.ctx.Done():
+		return
+	}
 	if !e.begin() {
+		<-e.fired
 		return
 	}
 	go func() {
 		defer e.running.Done()
 		e.handle(t.m, asl.Event{Kind: asl.TimerFired, Ref: t.ref})
+		<-e.fired
 	}()
 }

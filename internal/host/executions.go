@@ -29,8 +29,9 @@ type Executions struct {
 	log          *slog.Logger
 
 	ctx     context.Context // of the tasks that run
-	slots   chan struct{}   // one for each attempt that may run at once
+	slots   *slots          // of the tasks that may run at once
 	timers  *timers
+	fired   chan struct{} // holds one for each timer that is being handled
 	running sync.WaitGroup
 
 	mu       sync.Mutex
@@ -43,7 +44,7 @@ func newExecutions(ctx context.Context, db *taskdb.DB, machine *asl.Machine, def
 	return &Executions{
 		db: db, definition: definition, stateMachine: stateMachine, log: log,
 		seed: func(task.Message) uint64 { return rand.Uint64() },
-		ctx:  ctx, slots: make(chan struct{}, concurrency), timers: newTimers(),
+		ctx:  ctx, slots: newSlots(concurrency), timers: newTimers(), fired: make(chan struct{}, maxFired),
 		machines: map[int64]*asl.Machine{definition: machine},
 		live:     map[task.Message]*execution{},
 	}
@@ -200,15 +201,4 @@ func (e *Executions) stop() {
 	e.mu.Lock()
 	e.stopping = true
 	e.mu.Unlock()
-}
-
-// room waits until another attempt could run.
-func (e *Executions) room(ctx context.Context) error {
-	select {
-	case e.slots <- struct{}{}:
-		<-e.slots
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

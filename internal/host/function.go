@@ -20,6 +20,9 @@ const (
 	// the event source mapping's MaximumConcurrency says it, to stay below the
 	// quota of StartExecution; here starts cost next to nothing.
 	pollers = 8
+	// maxFired is how many timers that are due are handled at once: enough to
+	// share commits, and few when a host finds a hundred thousand of them due.
+	maxFired = 256
 	// monitors is the same for the dead letter queue.
 	monitors = 2
 )

@@ -146,13 +146,17 @@ func (h *Host) Close() error {
 	return h.db.Close()
 }
 
-// Serve takes up what an earlier host left and serves requests until ctx is
+// Serve serves requests and takes up what an earlier host left, until ctx is
 // done. Then it takes no more in, lets what is in flight finish, for 10 s at
 // the most, and closes the database. It closes the listener too.
 func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
+	server := h.front.server()
+	serving := make(chan error, 1)
+	go func() { serving <- server.Serve(listener) }()
+	// A hundred thousand executions take seconds: requests need not wait for them.
 	resumed, err := h.executions.resume(h.functions)
 	if err != nil {
-		return errors.Join(err, listener.Close(), h.db.Close())
+		return errors.Join(err, server.Close(), h.db.Close())
 	}
 	if resumed > 0 {
 		h.log.Info("executions resumed", "count", resumed)
@@ -161,7 +165,7 @@ func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
 	defer stopIntake()
 	var sources sync.WaitGroup
 	for range pollers {
-		sources.Go(func() { h.poller.tasks(intake, h.db.Queue(), h.executions.room) })
+		sources.Go(func() { h.poller.tasks(intake, h.db.Queue(), h.executions.slots.wait) })
 	}
 	for range monitors {
 		sources.Go(func() { h.monitor.deadLetters(intake, h.db.DeadLetterQueue()) })
@@ -172,9 +176,6 @@ func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
 	sources.Go(func() { h.removeExpired(intake) })
 	sources.Go(func() { h.executions.timers.run(intake, h.executions.fire) })
 
-	server := h.front.server()
-	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(listener) }()
 	select {
 	case err = <-serving:
 		err = fmt.Errorf("serve HTTP: %w", err)

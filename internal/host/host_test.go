@@ -48,6 +48,10 @@ func serveConfig(t *testing.T, cfg Config) *testHost {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveHost(t, h)
+}
+
+func serveHost(t *testing.T, h *Host) *testHost {
 	ctx, stop := context.WithCancel(context.Background())
 	th := &testHost{Host: h, t: t, stop: stop, served: make(chan error, 1)}
 	go func() { th.served <- h.Serve(ctx, &idleListener{closed: make(chan struct{})}) }()

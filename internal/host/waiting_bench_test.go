@@ -132,10 +132,12 @@ func BenchmarkWaiting(b *testing.B) {
 	}
 	per(after, before, "")
 	stop()
+	began := time.Now()
 	h, ready, stop := start()
 	for waiting(h) < b.N {
 		time.Sleep(10 * time.Millisecond)
 	}
+	b.ReportMetric(time.Since(began).Seconds(), "s-to-resume")
 	per(measure(), before, "-restarted")
 	b.ReportMetric(ready.Seconds(), "s-to-serve")
 	stop()

@@ -1,0 +1,80 @@
+package host
+
+import (
+	"context"
+	"sync"
+
+	"tasks/internal/task"
+)
+
+// slots bounds the tasks that run at once. A task that finds no slot waits in
+// line as a few words: it has no goroutine, and its execution need not be in
+// memory.
+type slots struct {
+	mu   sync.Mutex
+	free int
+	line []waitingTask // first come, first served; empty while a slot is free
+	room chan struct{} // holds one signal: a slot may be free
+}
+
+// waitingTask is a task of an execution that waits for a slot.
+type waitingTask struct {
+	m   task.Message
+	ref int64
+}
+
+func newSlots(n int) *slots { return &slots{free: n, room: make(chan struct{}, 1)} }
+
+// take takes a slot for a task, or puts the task in line.
+func (s *slots) take(w waitingTask) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free == 0 {
+		s.line = append(s.line, w)
+		return false
+	}
+	s.free--
+	return true
+}
+
+// leave gives a slot back. If a task waits, it is next and has the slot.
+func (s *slots) leave() (next waitingTask, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.line) == 0 {
+		s.free++
+		s.signal()
+		return waitingTask{}, false
+	}
+	next, s.line = s.line[0], s.line[1:]
+	return next, true
+}
+
+// wait waits until a slot is free, and leaves it there.
+func (s *slots) wait(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		free := s.free > 0
+		if free {
+			s.signal() // for whoever else waits
+		}
+		s.mu.Unlock()
+		if free {
+			return ctx.Err()
+		}
+		select {
+		case <-s.room:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *slots) signal() {
+	select {
+	case s.room <- struct{}{}:
+	default:
+	}
+}

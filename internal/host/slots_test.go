@@ -1,0 +1,108 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tasks/internal/task"
+)
+
+// What waits for a slot is neither in memory nor a goroutine, also when a host
+// finds everything due at once; and it runs when its turn comes.
+func TestTasksWaitInLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const tasks, slots = 200, 7
+		path := filepath.Join(t.TempDir(), "tasks.db")
+		h := serveTest(t, path, workerFunc(func(context.Context, task.Task) error { return errors.New("no") }))
+		for range tasks {
+			h.submit("x")
+		}
+		pass(time.Second)
+		h.kill()
+		pass(time.Hour)
+
+		var running, most atomic.Int64
+		worker := workerFunc(func(ctx context.Context, _ task.Task) error {
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			select {
+			case <-time.After(time.Second):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		serve := func() *testHost {
+			again, err := New(Config{Database: path, Worker: worker, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.executions.slots = newSlots(slots)
+			return serveHost(t, again)
+		}
+		waits := func(want int) {
+			t.Helper()
+			line, live := len(h.executions.slots.line), len(h.executions.live)
+			if line != want || live != slots || running.Load() != slots {
+				t.Fatalf("%d wait in line, %d executions are in memory and %d tasks run, want %d, %d and %d", line, live, running.Load(), want, slots, slots)
+			}
+		}
+		h = serve()
+		pass(500 * time.Millisecond)
+		waits(tasks - slots)
+		pass(time.Second)
+		waits(tasks - 2*slots)
+		h.kill() // they are due again, those in line and those that ran
+		h = serve()
+		defer h.shutdown()
+		pass(500 * time.Millisecond)
+		h.submit("x") // comes after them
+		pass(100 * time.Millisecond)
+		waits(tasks - 2*slots)
+		if h.db.Queue().Len() != 1 {
+			t.Errorf("got %d on the queue, want the task that came after them", h.db.Queue().Len())
+		}
+		pass(tasks / slots * time.Second)
+		page, err := h.db.List(t.Context(), task.Query{Status: task.Failed, Limit: 1})
+		if err != nil || len(page.Tasks) != 0 || h.db.Backlog() != 0 || most.Load() != slots {
+			t.Errorf("%d tasks are unfinished and %d ran at once, %v, want 0 and %d", h.db.Backlog(), most.Load(), err, slots)
+		}
+	})
+}
+
+// Slots go to those who wait, in their order.
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	s := newSlots(1)
+	a, b, c := waitingTask{ref: 1}, waitingTask{ref: 2}, waitingTask{ref: 3}
+	if !s.take(a) || s.take(b) || s.take(c) {
+		t.Error("want one slot for three tasks")
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if s.wait(ended) == nil {
+		t.Error("there is no slot free to wait for")
+	}
+	for _, want := range []waitingTask{b, c} {
+		if next, ok := s.leave(); !ok || next != want {
+			t.Errorf("got %v, %v, want %v", next, ok, want)
+		}
+	}
+	if next, ok := s.leave(); ok {
+		t.Errorf("got %v, want nobody", next)
+	}
+	if err := s.wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if !s.take(a) {
+		t.Error("the slot is not free")
+	}
+}
