@@ -1,6 +1,7 @@
 package task
 
 import (
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -113,7 +114,8 @@ func New(id ID, answer string, now time.Time) Task {
 	}
 }
 
-// Cut returns s, cut to at most max bytes at a rune's boundary.
+// Cut returns s, cut to at most max bytes at a rune's boundary. What it cuts off
+// is not kept in memory.
 func Cut(s string, max int) string {
 	if len(s) <= max {
 		return s
@@ -121,5 +123,5 @@ func Cut(s string, max int) string {
 	for max > 0 && !utf8.RuneStart(s[max]) {
 		max--
 	}
-	return s[:max]
+	return strings.Clone(s[:max])
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"tasks/internal/task"
 )
@@ -109,6 +110,10 @@ func TestCut(t *testing.T) {
 		if got := task.Cut(row.s, row.max); got != row.want {
 			t.Errorf("Cut(%q, %d): got %q, want %q", row.s, row.max, got, row.want)
 		}
+	}
+	long := strings.Repeat("x", 1<<20)
+	if got := task.Cut(long, task.MaxErrorBytes); unsafe.StringData(got) == unsafe.StringData(long) {
+		t.Error("what is left of a long string keeps all of it in memory")
 	}
 }
 
