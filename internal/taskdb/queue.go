@@ -160,6 +160,7 @@ func (q *Queue) take(max int) (batch []Received, next int64) {
 	}
 	for len(batch) < max && len(q.waiting) > 0 {
 		m := q.waiting[0]
+		q.waiting[0] = nil // or it would be kept until the slice moves
 		q.waiting = q.waiting[1:]
 		if q.known[m.key] != m {
 			continue // deleted while it waited, or superseded

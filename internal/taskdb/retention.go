@@ -89,7 +89,7 @@ func (t *tx) expired(after int64, now task.Time, retention time.Duration) (expir
 }
 
 func (t *tx) remove(r expiredRow) error {
-	delete(t.rows, r.key)
+	t.drop(r.key)
 	if _, err := t.exec(`DELETE FROM answers WHERE id = ?`, r.key[:]); err != nil {
 		return err
 	}

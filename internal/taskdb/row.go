@@ -59,6 +59,19 @@ func (r *row) indexed() indexed {
 	}
 }
 
+// size returns about how many bytes the row takes in memory.
+func (r *row) size() int {
+	const (
+		fixed   = 700 // the struct, its place in a map, ids and names
+		attempt = 200
+	)
+	size := fixed + len(r.Answer) + len(r.ErrorMessage) + cap(r.journal)
+	for _, a := range r.Attempts {
+		size += attempt + len(a.ErrorMessage)
+	}
+	return size
+}
+
 // newRun takes the row of a Task that was given a new run out of its old
 // execution and puts its message on the queue.
 func (r *row) newRun(visibleAt int64) {

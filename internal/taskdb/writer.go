@@ -13,8 +13,9 @@ import (
 const (
 	// maxBatch is how many operations share a commit at most.
 	maxBatch = 512
-	// maxCachedRows bounds the rows that are kept in memory between commits.
-	maxCachedRows = 20_000
+	// maxCachedBytes bounds the rows that are kept in memory between commits: some
+	// 20,000, if answers and errors are short.
+	maxCachedBytes = 24 << 20
 )
 
 // writer is the one goroutine that changes the file.
@@ -28,8 +29,9 @@ type writer struct {
 	closed     bool
 	stopped    chan struct{}
 
-	rows map[key]*row // committed rows, most of them live: a cache
-	live atomic.Int64 // how many rows of the file are live
+	rows   map[key]*row // committed rows, most of them live: a cache
+	cached int          // the bytes that they take
+	live   atomic.Int64 // how many rows of the file are live
 }
 
 // operation is a change that a caller waits for.
@@ -137,10 +139,10 @@ func (w *writer) commit(batch []*operation) {
 	if err != nil {
 		t.exec(`ROLLBACK`) // an error here means that SQLite has rolled back by itself
 		for k := range t.changed {
-			delete(w.rows, k)
+			w.drop(k)
 		}
 		for _, k := range t.added {
-			delete(w.rows, k)
+			w.drop(k)
 		}
 	} else {
 		t.cache()
@@ -212,7 +214,7 @@ func (t *tx) row(k key) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.rows[k] = r
+	t.keep(r)
 	return r, nil
 }
 
@@ -237,7 +239,7 @@ func (t *tx) update(r *row) error {
 
 // inserted keeps in memory a row that the transaction has inserted.
 func (t *tx) inserted(r *row) {
-	t.rows[r.key] = r
+	t.keep(r)
 	t.added = append(t.added, r.key)
 	if r.stored.live {
 		t.liveChange++
@@ -248,16 +250,31 @@ func (t *tx) inserted(r *row) {
 func (t *tx) cache() {
 	for k, r := range t.changed {
 		if r.stored.live {
-			t.rows[k] = r
+			t.keep(r)
 		} else {
-			delete(t.rows, k)
+			t.drop(k)
 		}
 	}
 	for k := range t.rows {
-		if len(t.rows) <= maxCachedRows {
+		if t.cached <= maxCachedBytes {
 			break
 		}
-		delete(t.rows, k) // the file has it
+		t.drop(k) // the file has it
+	}
+}
+
+// keep puts a row in the cache, where it must not change any more.
+func (w *writer) keep(r *row) {
+	w.drop(r.key)
+	w.rows[r.key] = r
+	w.cached += r.size()
+}
+
+// drop takes a row out of the cache, if it is there.
+func (w *writer) drop(k key) {
+	if r := w.rows[k]; r != nil {
+		w.cached -= r.size()
+		delete(w.rows, k)
 	}
 }
 
