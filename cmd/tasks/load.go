@@ -43,8 +43,10 @@ func newLoadCommand(c *cli) *cobra.Command {
 answered. Wait until all are final, check that every accepted task is there and
 ended PROCESSED or DLQ with a reason, and print counts, rates and latencies.
 
-A request that is refused or fails is counted and not sent again. One that got
-no answer may have been accepted; its task is not waited for.
+A request that the server puts off because it has too much to do (429, or 503
+with Retry-After) is sent again when the server says, for 2 minutes at most. One
+that is refused or fails otherwise is counted and not sent again. One that got no
+answer may have been accepted; its task is not waited for.
 
 The time from submit to final is the record's, from createdAt to updatedAt.
 Tasks finished per second are counted from the first createdAt to the last

@@ -20,6 +20,7 @@ type report struct {
 
 	Accepted    int            `json:"accepted"`
 	Refused     map[string]int `json:"refused"`     // by the answer's status
+	PutOff      int            `json:"putOff"`      // how often one was put off and sent again
 	Unreachable int            `json:"unreachable"` // not sent: there was no server
 	Unanswered  int            `json:"unanswered"`  // sent, perhaps accepted
 
@@ -64,7 +65,7 @@ func percentilesOf(h *hdrhistogram.Histogram) percentiles {
 func newReport(url string, o loadOptions, s *submission, w *waiter) *report {
 	r := &report{
 		API: url, Tasks: o.tasks, Clients: o.clients,
-		Accepted: len(s.accepted), Refused: s.refused, Unreachable: s.unreachable, Unanswered: s.unanswered,
+		Accepted: len(s.accepted), Refused: s.refused, PutOff: s.putOff, Unreachable: s.unreachable, Unanswered: s.unanswered,
 		Final:        w.final,
 		SubmitMillis: percentilesOf(s.latency), FinalMillis: percentilesOf(w.latency),
 		Lost:        append([]task.ID{}, w.lost...),
@@ -97,6 +98,9 @@ func (r *report) print(out *output) {
 	count("accepted", r.Accepted)
 	for _, status := range slices.Sorted(maps.Keys(r.Refused)) {
 		count("refused: "+status, r.Refused[status])
+	}
+	if r.PutOff > 0 {
+		count("put off and sent again", r.PutOff)
 	}
 	if r.Unreachable > 0 {
 		count("not sent: no server", r.Unreachable)

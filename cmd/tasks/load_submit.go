@@ -11,6 +11,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"tasks/internal/api"
 	"tasks/internal/client"
 	"tasks/internal/task"
 )
@@ -23,6 +24,7 @@ type submission struct {
 	// unreachable counts requests that were not sent, and unanswered those that
 	// may have been accepted.
 	unreachable, unanswered int
+	putOff                  int                     // how often a request was put off, and sent again
 	latency                 *hdrhistogram.Histogram // of the accepted, in µs
 	elapsed                 time.Duration
 }
@@ -53,9 +55,17 @@ func submitAll(ctx context.Context, cl *client.Client, o loadOptions, done func(
 
 // submit submits one task and counts what came of it.
 func (s *submission) submit(ctx context.Context, cl *client.Client, answer string) {
-	start := time.Now()
-	accepted, err := cl.Submit(ctx, answer)
-	latency := time.Since(start)
+	var latency time.Duration // of the last try
+	accepted, err := insistently(ctx, func() (api.Accepted, error) {
+		start := time.Now()
+		accepted, err := cl.Submit(ctx, answer)
+		latency = time.Since(start)
+		return accepted, err
+	}, func(error, time.Duration) {
+		s.mu.Lock()
+		s.putOff++
+		s.mu.Unlock()
+	})
 	if s.count(accepted.TaskID, latency, err) {
 		// Not at once: the tasks would be used up while the server restarts.
 		_ = pause(ctx, 250*time.Millisecond)

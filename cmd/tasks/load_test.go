@@ -75,6 +75,16 @@ func TestLoad(t *testing.T) {
 		}
 	})
 
+	t.Run("sends again what the server puts off", func(t *testing.T) {
+		t.Parallel()
+		f := newFakeServer(t)
+		f.hooks = append(f.hooks, putOffOnce())
+		r, got := f.load(t, "-n", "20", "-c", "4")
+		if got.Code != exitDone || r.Accepted != 20 || r.PutOff != 1 || len(r.Refused) != 0 {
+			t.Errorf("got code %d, %d accepted, %d put off, refused %v, want 0, 20, 1 and none", got.Code, r.Accepted, r.PutOff, r.Refused)
+		}
+	})
+
 	t.Run("prints it for people", func(t *testing.T) {
 		t.Parallel()
 		f := newFakeServer(t)
@@ -126,7 +136,7 @@ Every accepted task was found, and is final.
 			}
 			switch posts++; posts % 4 {
 			case 1:
-				problem(w, http.StatusTooManyRequests, "Slower.")
+				problem(w, http.StatusServiceUnavailable, "Later.")
 				return true
 			case 2:
 				return hangUp(w, r)
@@ -134,13 +144,13 @@ Every accepted task was found, and is final.
 			return false
 		})
 		r, got := f.load(t, "-n", "40", "-c", "4")
-		want := map[string]int{"429 Too Many Requests": 10}
+		want := map[string]int{"503 Service Unavailable": 10}
 		if got.Code != exitDone || posts != 40 || r.Accepted != 20 || r.Unanswered != 10 || r.Unreachable != 0 || !cmp.Equal(r.Refused, want) {
 			t.Errorf("got code %d, %d requests, %d accepted, %d unanswered, %d unreachable, refused %v", got.Code, posts, r.Accepted, r.Unanswered, r.Unreachable, r.Refused)
 		}
 		people := f.run(t, "load", "-n", "8", "-c", "1").Out
 		for _, line := range []string{
-			"refused: 429 Too Many Requests         2\n",
+			"refused: 503 Service Unavailable         2\n",
 			"no answer                        2\n  (these may have been accepted; they were not sent again)\n",
 		} {
 			if !strings.Contains(people, line) {

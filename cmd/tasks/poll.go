@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"tasks/internal/api"
@@ -25,6 +26,34 @@ func patiently[T any](ctx context.Context, read func() (T, error)) (T, error) {
 			return v, ctx.Err()
 		}
 	}
+}
+
+// putOffFor is how long a command goes on sending a request that a server puts
+// off because it has too much to do.
+const putOffFor = 2 * time.Minute
+
+// insistently calls send until the server no longer puts the request off. A wait
+// is as long as the server says, and up to half as long again, so that not all
+// come back at once. It calls waits before each, and gives up with the server's
+// answer when putOffFor would be over.
+func insistently[T any](ctx context.Context, send func() (T, error), waits func(error, time.Duration)) (T, error) {
+	deadline := time.Now().Add(putOffFor)
+	for {
+		v, err := send()
+		after, ok := client.PutOff(err)
+		if after += rand.N(after/2 + 1); !ok || time.Now().Add(after).After(deadline) {
+			return v, err
+		}
+		waits(err, after)
+		if pause(ctx, after) != nil {
+			return v, err
+		}
+	}
+}
+
+// tellPutOff tells that a request is sent again later.
+func (c *cli) tellPutOff(err error, after time.Duration) {
+	c.errOut.printf("%s; sent again in %v\n", printable(err.Error()), after.Round(time.Second))
 }
 
 // pause waits for d, or returns the error of ctx when that ends first.

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"tasks/internal/client"
 )
 
@@ -53,4 +55,43 @@ func TestPatience(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestRequestsThatArePutOffAreSentAgain(t *testing.T) {
+	t.Parallel()
+	full := &client.RefusedError{Status: 429, RetryAfter: 5 * time.Second}
+	for name, test := range map[string]struct {
+		failures  int
+		err, want error
+		sent      int
+		atLeast   time.Duration
+		atMost    time.Duration
+	}{
+		"until one succeeds":               {3, full, nil, 4, 15 * time.Second, 23 * time.Second},
+		"for so long":                      {1000, full, full, 0, putOffFor - 8*time.Second, putOffFor},
+		"unless the wait is longer":        {1, &client.RefusedError{Status: 503, RetryAfter: time.Hour}, &client.RefusedError{Status: 503, RetryAfter: time.Hour}, 1, 0, 0},
+		"but not what got no answer":       {1, &client.NoAnswerError{URL: "x"}, &client.NoAnswerError{URL: "x"}, 1, 0, 0},
+		"nor what is refused for good":     {1, &client.RefusedError{Status: 422}, &client.RefusedError{Status: 422}, 1, 0, 0},
+		"nor what API Gateway answers 503": {1, &client.RefusedError{Status: 503}, &client.RefusedError{Status: 503}, 1, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start, sent, waits := time.Now(), 0, 0
+				_, err := insistently(t.Context(), func() (int, error) {
+					if sent++; sent <= test.failures {
+						return 0, test.err
+					}
+					return sent, nil
+				}, func(error, time.Duration) { waits++ })
+				took := time.Since(start)
+				if diff := cmp.Diff(test.want, err); diff != "" || took < test.atLeast || took > test.atMost || waits != sent-1 {
+					t.Errorf("sent %d times with %d waits in %v, want %v to %v; error (-want +got):\n%s", sent, waits, took, test.atLeast, test.atMost, diff)
+				}
+				if test.sent > 0 && sent != test.sent {
+					t.Errorf("sent %d times, want %d", sent, test.sent)
+				}
+			})
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tasks/internal/api"
 	"tasks/internal/client"
 )
 
@@ -27,7 +28,7 @@ its retries.`,
 			if err != nil {
 				return err
 			}
-			accepted, err := cl.Redrive(cmd.Context(), id)
+			accepted, err := insistently(cmd.Context(), func() (api.Accepted, error) { return cl.Redrive(cmd.Context(), id) }, c.tellPutOff)
 			if err != nil {
 				return mayHaveHappened(err, "redriven")
 			}

@@ -25,6 +25,9 @@ func newSubmitCommand(c *cli) *cobra.Command {
 The answer is the argument, or with - or none, standard input to its end,
 without the line break that closes it. It is UTF-8 of at most 256 KiB.
 
+A server that has too much to do puts the request off, and it is sent again when
+the server says, for 2 minutes at most.
+
 With --wait, wait for the task to be final and print how it ended. The exit
 code is then 0 if it was processed and 3 if it ended in the DLQ.`,
 		Example: `  tasks submit "What is six times seven?"
@@ -74,7 +77,7 @@ func (c *cli) submit(cmd *cobra.Command, answer string, wait bool) error {
 	if err != nil {
 		return err
 	}
-	accepted, err := cl.Submit(ctx, answer)
+	accepted, err := insistently(ctx, func() (api.Accepted, error) { return cl.Submit(ctx, answer) }, c.tellPutOff)
 	if err != nil {
 		return mayHaveHappened(err, "accepted")
 	}

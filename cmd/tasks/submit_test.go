@@ -54,6 +54,15 @@ func TestSubmit(t *testing.T) {
 		check(t, newFakeServer(t).run(t, "submit", "\xff"),
 			result{Code: exitUsage, ErrOut: "tasks: the answer is not UTF-8\nRun 'tasks submit --help' for usage.\n"})
 	})
+	t.Run("sends again what the server puts off", func(t *testing.T) {
+		t.Parallel()
+		f := newFakeServer(t)
+		f.hooks = append(f.hooks, putOffOnce())
+		check(t, f.run(t, "submit", "42"), result{
+			Out:    firstID + "\n",
+			ErrOut: "429 Too Many Requests: 7 tasks are waiting.; sent again in 1s\n",
+		})
+	})
 	t.Run("says that a request without an answer may have been accepted", func(t *testing.T) {
 		t.Parallel()
 		f := newFakeServer(t)
@@ -117,6 +126,20 @@ func TestSubmitAndWait(t *testing.T) {
 			t.Errorf("got %+v, want code 1 and %q", got, want)
 		}
 	})
+}
+
+// putOffOnce returns a hook that puts the first POST off for a second.
+func putOffOnce() func(http.ResponseWriter, *http.Request) bool {
+	put := false
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if put || r.Method != http.MethodPost {
+			return false
+		}
+		put = true
+		w.Header().Set("Retry-After", "1")
+		problem(w, http.StatusTooManyRequests, "7 tasks are waiting.")
+		return true
+	}
 }
 
 // first returns the first task.

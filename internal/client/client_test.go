@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -158,6 +159,46 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("passing: got %v, want %v", got, test.passing)
 			}
 		})
+	}
+}
+
+func TestRequestsThatArePutOff(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status     int
+		retryAfter string
+		after      time.Duration
+		ok         bool
+	}{
+		"a 429":                                {429, "7", 7 * time.Second, true},
+		"a 429 that says no time":              {429, "", time.Second, true},
+		"a 429 that says nonsense":             {429, "-1", time.Second, true},
+		"a 503":                                {503, "5", 5 * time.Second, true},
+		"a 503 that says no time":              {503, "", 0, false},
+		"a 503 with a time that is over":       {503, "Wed, 21 Oct 2015 07:28:00 GMT", 0, false},
+		"a 503 with a time that never comes":   {503, "Fri, 31 Dec 9999 23:59:59 GMT", 24 * time.Hour, true},
+		"a 429 in more seconds than there are": {429, "2147483647", 24 * time.Hour, true},
+		"a 500":                                {500, "5", 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := serve(t, client.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+				if test.retryAfter != "" {
+					w.Header().Set("Retry-After", test.retryAfter)
+				}
+				w.WriteHeader(test.status)
+			})
+			_, err := c.Submit(t.Context(), "42")
+			if after, ok := client.PutOff(err); after != test.after || ok != test.ok {
+				t.Errorf("got %v, %v, want %v, %v", after, ok, test.after, test.ok)
+			}
+		})
+	}
+	if _, ok := client.PutOff(&client.NoAnswerError{}); ok {
+		t.Error("a request without an answer may have been carried out")
+	}
+	if _, ok := client.PutOff(nil); ok {
+		t.Error("nothing was put off")
 	}
 }
 

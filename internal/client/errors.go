@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 )
 
 // UnreachableError is a server to which there is no connection. Nothing was
@@ -35,6 +37,9 @@ type RefusedError struct {
 	Status int
 	Title  string
 	Detail string // may be empty
+	// RetryAfter is when the server wants the request again (header
+	// Retry-After), 0 if it does not say.
+	RetryAfter time.Duration
 }
 
 func (e *RefusedError) Error() string {
@@ -54,6 +59,24 @@ func Passing(err error) bool {
 	_, unreachable := errors.AsType[*UnreachableError](err)
 	_, noAnswer := errors.AsType[*NoAnswerError](err)
 	return unreachable || noAnswer
+}
+
+// PutOff tells whether err says that the server did not do what it was asked for
+// and may be asked again, also for what changes something, and after how long.
+// That is every 429, which was refused before it could have an effect, and a 503
+// that says when to come back; it is not a 503 of something in between, nor a
+// request without an answer, which may have been carried out.
+func PutOff(err error) (after time.Duration, ok bool) {
+	refused, ok := errors.AsType[*RefusedError](err)
+	switch {
+	case !ok:
+		return 0, false
+	case refused.Status == http.StatusTooManyRequests: // API Gateway's own has no Retry-After
+		return cmp.Or(refused.RetryAfter, time.Second), true
+	case refused.Status == http.StatusServiceUnavailable:
+		return refused.RetryAfter, refused.RetryAfter > 0
+	}
+	return 0, false
 }
 
 // transportError returns what err, of http.Client.Do, means.
@@ -77,5 +100,19 @@ func refusedError(resp *http.Response, body []byte) *RefusedError {
 		Status: resp.StatusCode,
 		Title:  cmp.Or(problem.Title, http.StatusText(resp.StatusCode)),
 		Detail: cmp.Or(problem.Detail, problem.Message),
+
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After")),
 	}
+}
+
+// retryAfter returns the time that a header Retry-After gives, in seconds or as
+// a date (RFC 9110, 10.2.3), a day at most, and 0 if it gives none.
+func retryAfter(header string) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, 24*time.Hour)
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return min(max(time.Until(at), 0), 24*time.Hour)
+	}
+	return 0
 }
