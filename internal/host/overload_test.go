@@ -102,7 +102,7 @@ type overload struct {
 
 func newLatencies() *hdrhistogram.Histogram { return hdrhistogram.New(1, 60_000_000, 3) }
 
-// serve starts the host. Its worker takes a second and fails one time in ten,
+// serve starts the host. Its worker takes 10 s and fails one time in ten,
 // until it is released; then it takes no time.
 func (o *overload) serve() (stop func()) {
 	o.t.Helper()
@@ -112,7 +112,7 @@ func (o *overload) serve() (stop func()) {
 	worker := workerFunc(func(ctx context.Context, _ task.Task) error {
 		select {
 		case <-o.release:
-		case <-time.After(time.Second):
+		case <-time.After(10 * time.Second):
 			if *overloadFor == 0 { // nothing is done before the backlog is full
 				<-o.release
 			}
@@ -152,9 +152,9 @@ func (o *overload) takeIn(f func()) {
 	for range o.clients {
 		clients.Go(func() { o.submit(intake) })
 	}
+	defer clients.Wait()
+	defer end()
 	f()
-	end()
-	clients.Wait()
 }
 
 // full waits until the backlog is full and nobody gets anything in.

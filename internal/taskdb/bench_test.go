@@ -1,9 +1,12 @@
 package taskdb
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,5 +98,55 @@ func BenchmarkRead(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkBacklog measures what a task on the queue takes in memory, apart from
+// the cache of rows, and how long it takes to open a file with so many.
+//
+//	go test ./internal/taskdb -run '^$' -bench Backlog -benchtime 300000x
+func BenchmarkBacklog(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "tasks.db")
+	db, err := Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var clients sync.WaitGroup
+	const at = 256 // once
+	for c := range at {
+		clients.Go(func() {
+			for i := c; i < b.N; i += at {
+				id, err := task.NewID()
+				if err == nil {
+					_, err = db.Create(context.Background(), task.New(id, "forty-two", time.Now()))
+				}
+				if err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
+	}
+	db = nil
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before, began := heap(), time.Now()
+	if db, err = Open(path); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(time.Since(began).Seconds(), "s-to-open")
+	b.ReportMetric(float64(heap()-before)/float64(b.N), "heap-B/task")
+	if db.Backlog() != b.N || db.Queue().Len() != b.N {
+		b.Errorf("got a backlog of %d and %d on the queue, want %d", db.Backlog(), db.Queue().Len(), b.N)
+	}
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
 	}
 }
