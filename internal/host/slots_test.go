@@ -14,8 +14,9 @@ import (
 	"tasks/internal/task"
 )
 
-// What waits for a slot is neither in memory nor a goroutine, also when a host
-// finds everything due at once; and it runs when its turn comes.
+// What waits for a retry is a timer and nothing else. What waits for a slot is
+// neither in memory nor a goroutine, also when a host finds everything due at
+// once; and it runs when its turn comes.
 func TestTasksWaitInLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -26,6 +27,9 @@ func TestTasksWaitInLine(t *testing.T) {
 			h.submit("x")
 		}
 		pass(time.Second)
+		if timers, live, line := len(h.executions.timers.heap), len(h.executions.live), len(h.executions.slots.line); timers != tasks || live != 0 || line != 0 {
+			t.Errorf("%d retries wait as %d timers, %d executions in memory and %d tasks in line, want timers alone", tasks, timers, live, line)
+		}
 		h.kill()
 		pass(time.Hour)
 
