@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,6 +33,8 @@ const (
 	// damage when it is opened. The check reads it whole: about 0.2 s for the
 	// largest.
 	checkUpTo = 64 << 20
+	// The modes of the file, of those beside it and of a folder that is made.
+	fileMode, folderMode = 0o600, 0o700
 )
 
 //go:embed schema.sql
@@ -51,19 +54,21 @@ type DB struct {
 }
 
 // Open opens the file at path and makes it, with its folder, if it is not
-// there. The folder is made for the user alone, and so is the file. A file that
-// another host has open, that a newer version has written, that is no file of
-// ours or that is damaged is an error that says so.
+// there. The file is the user's alone from then on, whatever its mode was and
+// whatever the umask is, and so is a folder that is made; the mode of one that
+// is there is left as it is. A file that another host has open, that a newer
+// version has written, that is no file of ours, that belongs to another user or
+// that is damaged is an error that says so.
 func Open(path string) (*DB, error) {
 	return OpenIntercepted(path, func(_ Operation, do func() error) error { return do() })
 }
 
 // OpenIntercepted is Open with something between the operations and the file.
 func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
-	db := &DB{intercept: intercept, clock: clock{time.Now()}, lock: flock.New(path+".lock", flock.SetPermissions(0o600))}
+	db := &DB{intercept: intercept, clock: clock{time.Now()}, lock: flock.New(path+".lock", flock.SetPermissions(fileMode))}
 	locked, err := db.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
@@ -77,16 +82,11 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 		}
 	}()
 
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	size, err := takeFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	info, err := f.Stat()
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-
-	if err := prepare(path, info.Size() <= checkUpTo); err != nil {
+	if err := prepare(path, size <= checkUpTo); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	if db.reader, err = open(path, "_pragma=query_only(1)", "_pragma=cache_size(-16000)"); err != nil {
@@ -106,6 +106,35 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 		return nil, err
 	}
 	return db, nil
+}
+
+// makeFolder makes a folder for the user alone, unless it is there. What that
+// one's mode is, is for whoever made it to say: it may be one of many uses.
+func makeFolder(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return errors.Join(os.MkdirAll(path, folderMode), os.Chmod(path, folderMode)) // whatever the umask is
+}
+
+// takeFile makes the file if it is not there, makes it and the files beside it the
+// user's alone, and returns its size. SQLite gives the files that it makes the
+// mode of this one.
+func takeFile(path string) (size int64, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, fileMode)
+	if err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
+		return 0, err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal", ".lock"} {
+		if err := os.Chmod(path+suffix, fileMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return 0, fmt.Errorf("make it readable by its user alone: %w", err)
+		}
+	}
+	return info.Size(), nil
 }
 
 // Close stops the writer after the operations that wait, writes the log back

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,30 +114,83 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// TestFilesAreTheUsersAlone sets the process's umask, so it does not run beside
+// others.
 func TestFilesAreTheUsersAlone(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "new")
-	db, err := Open(filepath.Join(dir, "tasks.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	id, _ := task.NewID()
-	create(t, db, id)
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) < 3 {
-		t.Errorf("got %d files, want the database, its log and its lock at least", len(files))
-	}
-	for _, f := range files {
-		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: got mode %v, %v, want 0600", f.Name(), info.Mode(), err)
+	everyone := func(t *testing.T, path string, mode os.FileMode) {
+		t.Helper()
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the folder: got %v, %v, want 0700", info.Mode(), err)
+	for _, tt := range []struct {
+		name   string
+		umask  int
+		before func(t *testing.T, path string)
+		folder os.FileMode
+	}{
+		{"in a new folder", 0o022, func(*testing.T, string) {}, 0o700},
+		{"in a new folder, with a umask that takes nothing", 0, func(*testing.T, string) {}, 0o700},
+		{"in a new folder, with a umask that takes all", 0o777, func(*testing.T, string) {}, 0o700},
+		{"in a folder that others can read", 0, func(t *testing.T, path string) {
+			if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, 0o755},
+		{"that others could read and write, with a log", 0, func(t *testing.T, path string) {
+			db, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, _ := task.NewID()
+			create(t, db, id)
+			copies := map[string][]byte{}
+			for _, suffix := range []string{"", "-wal"} { // as a kill would leave them
+				if copies[suffix], err = os.ReadFile(path + suffix); err != nil || len(copies[suffix]) == 0 {
+					t.Fatalf("got %d bytes, %v", len(copies[suffix]), err)
+				}
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for suffix, b := range copies {
+				if err := os.WriteFile(path+suffix, b, 0o666); err != nil {
+					t.Fatal(err)
+				}
+				everyone(t, path+suffix, 0o666)
+			}
+			everyone(t, path+".lock", 0o666)
+			everyone(t, filepath.Dir(path), 0o777)
+		}, 0o777},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "new")
+			path := filepath.Join(dir, "tasks.db")
+			defer syscall.Umask(syscall.Umask(tt.umask))
+			tt.before(t, path)
+			db, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			id, _ := task.NewID()
+			create(t, db, id)
+			files, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(files) != 4 {
+				t.Errorf("got the files %v, want the database, its log, the log's index and a lock", files)
+			}
+			for _, f := range files {
+				if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+					t.Errorf("%s: got mode %v, %v, want 0600", f.Name(), info.Mode(), err)
+				}
+			}
+			if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != tt.folder {
+				t.Errorf("the folder: got %v, %v, want %v", info.Mode(), err, tt.folder)
+			}
+		})
 	}
 }
 
