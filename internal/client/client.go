@@ -29,8 +29,12 @@ const (
 	// within 30 s, whatever happens behind it.
 	requestTimeout = 35 * time.Second
 	dialTimeout    = 5 * time.Second
-	// maxAnswerBytes bounds what is read of an answer. Lambda's are at most 6 MB.
+	// maxAnswerBytes bounds what is read of an answer, unpacked. Lambda's are at
+	// most 6 MB.
 	maxAnswerBytes = 16 << 20
+	// maxHeaderBytes bounds an answer's header. API Gateway's is at most 10,240
+	// bytes.
+	maxHeaderBytes = 64 << 10
 )
 
 // Config tells where the API is.
@@ -63,6 +67,7 @@ func New(cfg Config) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	transport.MaxIdleConnsPerHost = max(cfg.Connections, 1)
+	transport.MaxResponseHeaderBytes = maxHeaderBytes
 	transport.MaxIdleConns = transport.MaxIdleConnsPerHost
 	return &Client{
 		base:   strings.TrimRight(u.String(), "/"),

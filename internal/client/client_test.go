@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -209,6 +210,27 @@ func TestRequestWithoutAnAnswer(t *testing.T) {
 		"an answer that breaks off": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "9")
 			w.WriteHeader(202)
+		},
+		"an answer without an end": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(202)
+			for err := error(nil); err == nil; {
+				_, err = io.WriteString(w, strings.Repeat(" ", 1<<20))
+			}
+		},
+		"a small answer that unpacks to a large one": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(202)
+			z := gzip.NewWriter(w)
+			for range 32 {
+				_, _ = io.WriteString(z, strings.Repeat(" ", 1<<20))
+			}
+			_, _ = io.WriteString(z, `{"taskId":"x"}`)
+			_ = z.Close()
+		},
+		"a header without an end": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X", strings.Repeat("x", 1<<20))
+			w.WriteHeader(202)
+			_, _ = io.WriteString(w, `{"taskId":"x"}`)
 		},
 		"an answer that is not JSON":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202); _, _ = io.WriteString(w, "<html>") },
 		"an acceptance that doesn't tell what": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202); _, _ = io.WriteString(w, "{}") },
