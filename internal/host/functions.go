@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 
 	"golang.org/x/sync/semaphore"
@@ -106,7 +107,10 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 			h.tasks[id] = h.taskFunction(functionOf(id), handle)
 		}
 	}
-	h.front = &front{token: cfg.Token, backlog: backlog{max: cfg.MaxBacklog, tasks: h.db.Backlog}, bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, functions: h.functions}
+	h.front = &front{
+		token: cfg.Token, origins: http.NewCrossOriginProtection(), backlog: backlog{max: cfg.MaxBacklog, tasks: h.db.Backlog},
+		bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, functions: h.functions,
+	}
 	for _, r := range system.Routes {
 		handle := hs.http[system.Functions[r.Function].Name]
 		if handle == nil {

@@ -25,6 +25,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	tasks "tasks"
 	"tasks/functions/process"
 	"tasks/internal/asl"
@@ -152,7 +154,7 @@ func (h *Host) Close() error {
 func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
 	server := h.front.server()
 	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(listener) }()
+	go func() { serving <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
 	// A hundred thousand executions take seconds: requests need not wait for them.
 	resumed, err := h.executions.resume(h.functions)
 	if err != nil {

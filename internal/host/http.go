@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"io"
@@ -28,6 +29,14 @@ const (
 	// into maxLargeBodies, together with all others that are being read.
 	largeBody      = 64 << 10
 	maxLargeBodies = 64 << 20
+	// bodyWait is how long a request waits for that. Bodies that come slowly
+	// give their room back after the server's ReadTimeout.
+	bodyWait = 5 * time.Second
+	// maxConnections is how many clients are connected at once. More wait until
+	// one leaves, which the timeouts of the server see to. It stays below the
+	// least limit of open files that is common, 1024, for the database needs
+	// some too.
+	maxConnections = 900
 )
 
 // httpHandler is a function behind the API.
@@ -48,6 +57,7 @@ type front struct {
 	routes    []route
 	otherwise route
 	token     string // empty: none is asked for
+	origins   *http.CrossOriginProtection
 	backlog   backlog
 	bodies    *semaphore.Weighted
 	log       *slog.Logger
@@ -94,24 +104,37 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, resp)
 }
 
-// refuse tells why a request must not be served, or nil. Without a token only
-// names of this machine are served, so that no web page can have a name of its
-// own resolve to it.
+// refuse tells why a request must not be served, or nil.
 func (f *front) refuse(r *http.Request) *api.Problem {
-	if f.token != "" {
-		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+f.token)) != 1 {
-			return api.Problemf(http.StatusUnauthorized, "Send the server's token: Authorization: Bearer TOKEN.")
-		}
-		return nil
+	switch {
+	case f.token != "" && !f.hasToken(r):
+		return api.Problemf(http.StatusUnauthorized, "Send the server's token: Authorization: Bearer TOKEN.")
+	// Without a token only names of this machine are served, so that no web page
+	// can have a name of its own resolve to it.
+	case f.token == "" && !isLoopback(r.Host):
+		return api.Problemf(http.StatusMisdirectedRequest, "This server answers to localhost and loopback addresses only. Start it with a token to use another name.")
+	// A browser lets any page send a POST, though not read the answer. It says
+	// then where the page is from; other clients say nothing, and are served.
+	case f.origins.Check(r) != nil:
+		return api.Problemf(http.StatusForbidden, "This request comes from a web page of another origin. Only pages of this server may change something.")
 	}
-	host := r.Host
+	return nil
+}
+
+// hasToken tells whether a request has the server's token. How long that takes
+// says neither how much of the token is right nor how long it is.
+func (f *front) hasToken(r *http.Request) bool {
+	got, want := sha256.Sum256([]byte(r.Header.Get("Authorization"))), sha256.Sum256([]byte("Bearer "+f.token))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+}
+
+// isLoopback tells whether a Host header names this machine alone.
+func isLoopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return api.Problemf(http.StatusMisdirectedRequest, "This server answers to localhost and loopback addresses only. Start it with a token to use another name.")
-	}
-	return nil
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // body reads a request's body.
@@ -128,7 +151,11 @@ func (f *front) body(w http.ResponseWriter, r *http.Request) (string, *api.Probl
 		size = api.MaxBodyBytes
 	}
 	if size >= largeBody {
-		if err := f.bodies.Acquire(r.Context(), size); err != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), bodyWait)
+		defer cancel()
+		if err := f.bodies.Acquire(ctx, size); err != nil {
+			w.Header().Set("Connection", "close") // the body is not read
+			w.Header().Set("Retry-After", "5")
 			return "", api.Problemf(http.StatusServiceUnavailable, "Too many large requests at once. Send the request again in a few seconds.")
 		}
 		defer f.bodies.Release(size)

@@ -79,10 +79,18 @@ func TestWhoIsServed(t *testing.T) {
 		{"localhost", "", "localhost:3000", "", 200},
 		{"a loopback address", "", "127.0.0.1:3000", "", 200},
 		{"the loopback address of IPv6", "", "[::1]:3000", "", 200},
+		{"any address of this machine's own", "", "127.8.9.10", "", 200},
+		{"localhost in capitals", "", "LOCALHOST:3000", "", 200},
+		{"no name", "", "", "", 421},
+		{"all addresses", "", "0.0.0.0:3000", "", 421},
+		{"a name that begins as a loopback one does", "", "localhost.evil.example", "", 421},
 		{"a name that a web page made resolve to this machine", "", "evil.example:3000", "", 421},
 		{"an address of another network", "", "192.168.1.7:3000", "", 421},
 		{"the right token, by any name", "secret", "tasks.example", "Bearer secret", 200},
 		{"a wrong token", "secret", "localhost:3000", "Bearer secreT", 401},
+		{"a part of the token", "secret", "localhost:3000", "Bearer secre", 401},
+		{"more than the token", "secret", "localhost:3000", "Bearer secrets", 401},
+		{"the token without its scheme", "secret", "localhost:3000", "secret", 401},
 		{"no token", "secret", "localhost:3000", "", 401},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -99,6 +107,54 @@ func TestWhoIsServed(t *testing.T) {
 				t.Errorf("got %d %s, want %d", w.Code, w.Body, tt.want)
 			}
 		})
+	}
+}
+
+// TestWebPages sends what browsers send for pages: Sec-Fetch-Site, or Origin
+// alone if they are old.
+func TestWebPages(t *testing.T) {
+	t.Parallel()
+	const redrive = "/local/tasks/01939a3e-7c00-7000-8000-000000000001/redrive" // no such task
+	h, guarded := newTestHost(t, ""), newTestHost(t, "secret")
+	for _, tt := range []struct {
+		name, method, path, fetchSite, origin string
+		want                                  int
+	}{
+		{"a program", "POST", redrive, "", "", 404},
+		{"a page of this server", "POST", redrive, "same-origin", "http://localhost:3000", 404},
+		{"a page of this server in an old browser", "POST", redrive, "", "http://localhost:3000", 404},
+		{"the address bar", "POST", redrive, "none", "", 404},
+		{"a page elsewhere", "POST", redrive, "cross-site", "https://evil.example", 403},
+		{"a page elsewhere in an old browser", "POST", redrive, "", "https://evil.example", 403},
+		{"a page of another server of this machine", "POST", redrive, "same-site", "http://localhost:8080", 403},
+		{"the same in an old browser", "POST", redrive, "", "http://localhost:8080", 403},
+		{"a file, or a frame in a sandbox", "POST", redrive, "", "null", 403},
+		{"a page elsewhere that submits a form", "POST", "/local/tasks", "cross-site", "https://evil.example", 403},
+		{"a page elsewhere, by another method", "DELETE", "/local/tasks", "cross-site", "https://evil.example", 403},
+		{"a page elsewhere that reads, and is not shown what", "GET", "/local/tasks", "cross-site", "https://evil.example", 200},
+		{"a page elsewhere that asks whether it may", "OPTIONS", "/local/tasks", "cross-site", "https://evil.example", 405},
+	} {
+		for _, h := range []*testHost{h, guarded} {
+			r := httptest.NewRequest(tt.method, tt.path, strings.NewReader(""))
+			r.Host = "localhost:3000"
+			r.Header.Set("Authorization", "Bearer secret")
+			if tt.fetchSite != "" {
+				r.Header.Set("Sec-Fetch-Site", tt.fetchSite)
+			}
+			if tt.origin != "" {
+				r.Header.Set("Origin", tt.origin)
+			}
+			w := httptest.NewRecorder()
+			h.front.ServeHTTP(w, r)
+			if w.Code != tt.want {
+				t.Errorf("%s: got %d %s, want %d", tt.name, w.Code, w.Body, tt.want)
+			}
+			for name := range w.Header() {
+				if strings.HasPrefix(name, "Access-Control-") {
+					t.Errorf("%s: got %v, which lets another page read", tt.name, w.Header())
+				}
+			}
+		}
 	}
 }
 
@@ -149,23 +205,6 @@ func TestHugeBodiesAreNotRead(t *testing.T) {
 	}
 	if page, err := h.db.List(t.Context(), task.Query{Limit: 1}); err != nil || len(page.Tasks) != 0 {
 		t.Errorf("got tasks %v, %v, want none", page.Tasks, err)
-	}
-}
-
-// The limits in time are the server's settings; that net/http keeps them is not
-// ours to test.
-func TestEveryConnectionIsBoundedInTime(t *testing.T) {
-	t.Parallel()
-	s := newTestHost(t, "").front.server()
-	for name, d := range map[string]time.Duration{
-		"ReadHeaderTimeout": s.ReadHeaderTimeout, "ReadTimeout": s.ReadTimeout, "WriteTimeout": s.WriteTimeout, "IdleTimeout": s.IdleTimeout,
-	} {
-		if d <= 0 || d > 5*time.Minute {
-			t.Errorf("%s is %v", name, d)
-		}
-	}
-	if s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes > 64<<10 {
-		t.Errorf("MaxHeaderBytes is %d", s.MaxHeaderBytes)
 	}
 }
 
