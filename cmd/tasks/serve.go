@@ -40,7 +40,7 @@ When --max-backlog tasks are unfinished, it answers requests for more with 429
 until some are finished; 0 is no limit.`,
 		Example: `  tasks serve
   tasks serve --db /var/lib/tasks/tasks.db --param FailureRate=0
-  TASKS_TOKEN=secret tasks serve --listen 0.0.0.0:3000`,
+  TASKS_TOKEN="$(cat token)" tasks serve --listen 0.0.0.0:3000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.token = c.getenv("TASKS_TOKEN")
@@ -60,7 +60,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	if err := checkListen(o.listen, o.token); err != nil {
+	if err := errors.Join(checkToken(o.token), checkListen(o.listen, o.token)); err != nil {
 		return err
 	}
 	if o.maxBacklog < 0 {
@@ -74,7 +74,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		Parameters: parameters,
 		Token:      o.token,
 		MaxBacklog: o.maxBacklog,
-		Log:        slog.New(slog.NewJSONHandler(stderr, nil)),
+		Log:        newLogger(stderr),
 	})
 	if err != nil {
 		return err
@@ -87,6 +87,21 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	return h.Serve(ctx, listener)
 }
 
+// newLogger returns a logger of JSON, one record a line, in which nothing from a
+// task is a line of its own or more than text to a terminal.
+func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(escaping{w}, nil)) }
+
+// escaping is a writer of JSON, a whole document at each Write: slog's handler
+// leaves some characters as they are that escapeJSON does not.
+type escaping struct{ w io.Writer }
+
+func (e escaping) Write(doc []byte) (int, error) {
+	if _, err := io.WriteString(e.w, escapeJSON(string(doc))); err != nil {
+		return 0, err
+	}
+	return len(doc), nil
+}
+
 func parseParameters(pairs []string) (map[string]string, error) {
 	parameters := map[string]string{}
 	for _, pair := range pairs {
@@ -97,6 +112,22 @@ func parseParameters(pairs []string) (map[string]string, error) {
 		parameters[name] = value
 	}
 	return parameters, nil
+}
+
+// minToken is how many characters a token has at least: 96 bits, if each is one
+// of base64's, drawn at random.
+const minToken = 16
+
+// checkToken refuses a token that could be guessed, or that no Authorization
+// header can carry. The error does not show it.
+func checkToken(token string) error {
+	if token == "" {
+		return nil
+	}
+	if len(token) < minToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return usagef("TASKS_TOKEN is weak, or no header can carry it: want at least %d characters of ASCII without spaces, such as `openssl rand -hex 16` prints", minToken)
+	}
+	return nil
 }
 
 // checkListen refuses an address that others can reach without a token.
