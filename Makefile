@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test sim bugs clock overload race lint bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test sim bugs clock overload fuzz race lint vuln bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -43,6 +43,9 @@ clock: ## Set the clock of a running host back and forward, and check that no ta
 
 overload: ## Take tasks in faster than the workers can for FOR=5m, and print what the host takes
 	@bash -o pipefail -c "go test ./internal/host -run TestOverload -overload $(or $(FOR),5m) -timeout 0 -count 1 -v | grep -v '^=== '"
+
+fuzz: ## Fuzz each target, FUZZTIME=5m; a finding is a file in its testdata/fuzz
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz
 
 race: ## The same with the race detector (needs a C compiler)
 	go test -race ./...

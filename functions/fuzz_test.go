@@ -14,9 +14,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/google/go-cmp/cmp"
 
 	"tasks/functions/monitor"
+	"tasks/functions/poller"
+	"tasks/functions/process"
+	"tasks/functions/reconcile"
 	"tasks/internal/api"
 	"tasks/internal/task"
 	"tasks/internal/task/tasktest"
@@ -44,6 +48,64 @@ func fuzzEvents[Event any](f *testing.F, functions ...string) []Event {
 		}
 	}
 	return all
+}
+
+// FuzzEvent checks that whatever a service invokes a function with, the function
+// takes it or says what is wrong, that a batch fails for none but its own
+// messages, and that the records stay records.
+func FuzzEvent(f *testing.F) {
+	names := []string{"monitor", "poller", "process", "reconcile", "redrive", "status", "submit"}
+	for i, name := range names {
+		for _, event := range fuzzEvents[json.RawMessage](f, name) {
+			f.Add(uint8(i), []byte(event))
+		}
+		f.Add(uint8(i), []byte(`[]`))
+		f.Add(uint8(i), []byte(`{"Records":[{"messageId":null,"body":"\ud800","attributes":{"SentTimestamp":"-9e99"}},null]}`))
+		f.Add(uint8(i), []byte(`{"taskId":"`+ordinary+`","run":1,"executionId":"e","retryCount":9223372036854775807,"retry":{"IntervalSeconds":-1,"BackoffRate":1e300}}`))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, event []byte) {
+		s, letters, metrics, log := newSystem(), tasktest.NewDeadLetterQueue(), tasktest.NewMetrics(), slog.New(slog.DiscardHandler)
+		functions := map[string]lambda.Handler{
+			"monitor":   lambda.NewHandler((&monitor.Handler{Store: s.store, Metrics: metrics, Retention: time.Hour, Log: log}).Handle),
+			"poller":    lambda.NewHandler((&poller.Handler{Executions: s.executions, DeadLetterQueue: letters, Metrics: metrics, Log: log}).Handle),
+			"process":   lambda.NewHandler((&process.Handler{Store: s.store, Worker: succeeds{}, Retention: time.Hour, Log: log}).Handle),
+			"reconcile": lambda.NewHandler((&reconcile.Handler{Store: s.store, Queue: s.queue, DeadLetterQueue: letters, Executions: s.executions, Metrics: metrics, Log: log}).Handle),
+			"redrive":   lambda.NewHandler(s.functions["redrive"]),
+			"status":    lambda.NewHandler(s.functions["status"]),
+			"submit":    lambda.NewHandler(s.functions["submit"]),
+		}
+		name := names[int(which)%len(names)]
+		out, err := functions[name].Invoke(t.Context(), event)
+		if err != nil && (err.Error() == "" || len(err.Error()) > task.MaxErrorBytes+len(event)) || err == nil && !json.Valid(out) {
+			t.Fatalf("%s answered %s, %v", name, out, err)
+		}
+		var resp struct {
+			api.Response
+			events.SQSEventResponse
+		}
+		var batch events.SQSEvent
+		_ = json.Unmarshal(event, &batch) // an event of another kind has no records
+		if err == nil {
+			if err := json.Unmarshal(out, &resp); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if resp.StatusCode >= 500 || len(resp.BatchItemFailures) > 0 {
+			t.Errorf("%s answered %s, and no service failed", name, out)
+		}
+		if did := len(s.executions.Started()) + len(letters.Bodies()) + len(s.store.Quarantined()); did > len(batch.Records) {
+			t.Errorf("%s did %d things for %d messages", name, did, len(batch.Records))
+		}
+		page, err := s.store.List(t.Context(), task.Query{Limit: task.MaxPageTasks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page.Tasks {
+			if _, err := task.ParseID(string(r.ID)); err != nil || !r.Status.Valid() || r.Run < 1 || r.Retries < 0 {
+				t.Errorf("%s left the record %+v", name, r)
+			}
+		}
+	})
 }
 
 // clientErrors are all that a client can be answered for a request of its own.

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +174,55 @@ func FuzzValidate(f *testing.F) {
 				t.Errorf("the problem %+v is not in the %d lines", p, len(lines))
 			}
 			harmless(t, printable(p.String()))
+		}
+	})
+}
+
+// FuzzServe checks that serve listens without a token nowhere but where this
+// machine alone can reach it, and asks for none that could be guessed.
+func FuzzServe(f *testing.F) {
+	for _, address := range []string{"127.0.0.1:3000", "localhost:0", "[::1]:3000", "[::ffff:127.0.0.1]:1", ":3000", "0.0.0.0:1", "[::]:1", "127.1:80", "localhost.evil.example:80", "[::1%lo]:1", "x"} {
+		f.Add(address, "")
+		f.Add(address, "0123456789abcdef")
+		f.Add(address, "0123456789abcde\n")
+	}
+	f.Fuzz(func(t *testing.T, address, token string) {
+		if checkToken(token) == nil && token != "" {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			var sent bytes.Buffer
+			if err := r.Write(&sent); err != nil || len(token) < 16 || !strings.Contains(sent.String(), "\r\nAuthorization: Bearer "+token+"\r\n") {
+				t.Errorf("the token %q is taken, and sent as %q, %v", token, sent.String(), err)
+			}
+		}
+		if err := checkListen(address, token); err != nil {
+			harmless(t, printable(err.Error()))
+			return
+		}
+		host, _, err := net.SplitHostPort(address)
+		if ip := net.ParseIP(host); err != nil || token == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			t.Errorf("listens at %q without a token: %v", address, err)
+		}
+	})
+}
+
+// FuzzHandlerProgram checks that whatever a program of a state prints is the
+// task's result as JSON, or an error, or a failure with a name.
+func FuzzHandlerProgram(f *testing.F) {
+	f.Add(lambdaInvoke, `{"Payload": {"run": 1}}`, `{"outcome": "succeeded"}`, "")
+	f.Add(lambdaInvoke, `{"Payload": null}`, "", "panic: \x1b[2J")
+	f.Add("arn:aws:states:::sqs:sendMessage", `[]`, `{"errorType": "WorkerError", "errorMessage": "no"}`, "\xff")
+	f.Fuzz(func(t *testing.T, resource, parameters, out, errOut string) {
+		c := asl.InvokeTask{State: "A", Resource: resource, Parameters: json.RawMessage(parameters)}
+		if json.Valid(c.Parameters) && !json.Valid(payloadOf(c)) {
+			t.Errorf("the program gets %q of %q", payloadOf(c), parameters)
+		}
+		result, err := resultOf(c, []byte(out))
+		if err == nil && !json.Valid(result) || err != nil && (json.Valid([]byte(out)) || len(err.Error()) > 400) {
+			t.Errorf("the result of %q is %q, %v", out, result, err)
+		}
+		if name, cause := failureOf(&exec.ExitError{ProcessState: &os.ProcessState{}}, []byte(out), errOut); name == "" || cause == "" || len(cause) > max(maxCause, len(out)) {
+			t.Errorf("failed with %q, %q", name, cause)
 		}
 	})
 }

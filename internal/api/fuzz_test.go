@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -33,6 +34,33 @@ func FuzzObject(f *testing.F) {
 					t.Errorf("a replacement character was put into %q", s)
 				}
 			}
+		}
+	})
+}
+
+// FuzzListQuery checks that a query string is refused with a short 400 or says
+// what the listing asks for, within its bounds.
+func FuzzListQuery(f *testing.F) {
+	for _, query := range []string{
+		"", "status=DLQ&limit=7", "limit=%31&nextToken=" + pageToken("", id), "status=DLQ&nextToken=" + pageToken(task.DLQ, id), "limit=1&limit=2", "limit=+1", "limit=9223372036854775808",
+		"status=dlq", "status=", "%zz", "a;b", "limit=1%00", "&&", "\xff=1", strings.Repeat("a", 1000),
+	} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		q, err := ListQuery(Request{RawQueryString: query})
+		if err != nil {
+			if s := statusOf(t, err); s != 400 || len(err.Error()) > 600 {
+				t.Errorf("%q: got %d (%v), want 400, and a short reason", query, s, err)
+			}
+			return
+		}
+		values, err := url.ParseQuery(query)
+		if err != nil || q.Limit < 1 || q.Limit > task.MaxPageTasks || string(q.Status) != values.Get("status") || q.Status != "" && !q.Status.Valid() {
+			t.Errorf("%q: got %+v, %v", query, q, err)
+		}
+		if token := values.Get("nextToken"); token != "" && pageToken(q.Status, q.Before) != token || token == "" && q.Before != "" {
+			t.Errorf("%q goes on before %q", query, q.Before)
 		}
 	})
 }

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,8 +21,8 @@ import (
 )
 
 // fuzzHost returns a host that does not serve.
-func fuzzHost(f *testing.F) *Host {
-	h, err := New(Config{Database: filepath.Join(f.TempDir(), "tasks.db"), Log: slog.New(slog.DiscardHandler)})
+func fuzzHost(f *testing.F, token string) *Host {
+	h, err := New(Config{Database: filepath.Join(f.TempDir(), "tasks.db"), Token: token, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -32,7 +34,8 @@ func fuzzHost(f *testing.F) *Host {
 var clientErrors = []int{400, 403, 404, 405, 408, 409, 413, 415, 421, 422}
 
 // FuzzHTTP checks that whatever a client sends is answered with what it asked
-// for or with a problem that is the client's.
+// for or with a problem that is the client's, and that neither a page elsewhere
+// nor a client without the token can ask for anything.
 func FuzzHTTP(f *testing.F) {
 	for _, request := range []string{
 		"POST /local/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"answer\": \"42\"}",
@@ -45,14 +48,41 @@ func FuzzHTTP(f *testing.F) {
 	} {
 		f.Add(request)
 	}
-	h := fuzzHost(f)
+	const token = "correct-horse-battery-staple"
+	for _, header := range []string{
+		"Host: localhost\r\nAuthorization: Bearer " + token, "Host: tasks.example\r\nauthorization:Bearer " + token, "Host: localhost\r\nAuthorization: bearer " + token,
+		"Host: [::1\r\nOrigin: null", "Host: 127.1\r\nSec-Fetch-Site: same-origin", "Host: localhost\r\nOrigin: http://localhost\r\nSec-Fetch-Site: cross-site",
+	} {
+		f.Add("POST /local/tasks HTTP/1.1\r\n" + header + "\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"answer\": \"42\"}")
+	}
+	h, guarded := fuzzHost(f, ""), fuzzHost(f, token)
 	f.Fuzz(func(t *testing.T, request string) {
-		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request)))
-		if err != nil {
-			return // net/http answers
+		serve := func(h *Host) (*http.Request, *httptest.ResponseRecorder) {
+			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request)))
+			if err != nil {
+				return nil, nil // net/http answers
+			}
+			w := httptest.NewRecorder()
+			h.front.ServeHTTP(w, r)
+			return r, w
 		}
-		w := httptest.NewRecorder()
-		h.front.ServeHTTP(w, r)
+		r, w := serve(guarded)
+		if r == nil {
+			return
+		}
+		if hasToken := r.Header.Get("Authorization") == "Bearer "+token; hasToken == (w.Code == http.StatusUnauthorized) {
+			t.Errorf("with the token: %v, got %d", hasToken, w.Code)
+		}
+		r, w = serve(h)
+		if u, err := url.Parse("http://" + r.Host); w.Code != http.StatusMisdirectedRequest && (err != nil || !strings.EqualFold(u.Hostname(), "localhost") && !net.ParseIP(u.Hostname()).IsLoopback()) {
+			t.Errorf("the host %q is served: %v", r.Host, err)
+		}
+		if site := r.Header.Get("Sec-Fetch-Site"); w.Code == http.StatusAccepted && site != "" && site != "same-origin" && site != "none" {
+			t.Errorf("got %d for a page that is %s", w.Code, site)
+		}
+		if origin := r.Header.Get("Origin"); w.Code == http.StatusAccepted && r.Header.Get("Sec-Fetch-Site") == "" && origin != "" && !strings.HasSuffix(origin, "//"+r.Host) {
+			t.Errorf("got %d for a page of %q", w.Code, origin)
+		}
 		if w.Code < 400 {
 			return
 		}
@@ -66,10 +96,51 @@ func FuzzHTTP(f *testing.F) {
 	})
 }
 
+// FuzzIntegration checks that whatever a definition makes of a task's data, a
+// service integration answers with JSON or fails with a name that a retrier can
+// match, and sends one message at most.
+func FuzzIntegration(f *testing.F) {
+	h := fuzzHost(f, "")
+	for _, resource := range []string{lambdaInvoke, sqsSendMessage, "ProcessFunction", "arn:aws:states:::sns:publish"} {
+		for _, parameters := range []string{
+			`{"FunctionName": "ProcessFunction", "Payload": {"taskId": "01939a3e-7c00-7000-8000-000000000001", "run": 1, "retryCount": 0, "executionId": "e"}}`,
+			`{"FunctionName": "ProcessFunction"}`, `{"FunctionName": 1, "Payload": null}`, `{"taskId": 1}`,
+			`{"QueueUrl": "` + h.deadLetterQueue + `", "MessageBody": {"taskId": "x"}}`, `{"QueueUrl": "` + h.deadLetterQueue + `", "MessageBody": "text"}`,
+			`{"QueueUrl": "` + h.deadLetterQueue + `"}`, `{"QueueUrl": "TaskQueue", "MessageBody": "\ud800"}`, `null`, `[]`, `"x"`,
+		} {
+			f.Add(resource, parameters)
+		}
+	}
+	f.Fuzz(func(t *testing.T, resource, parameters string) {
+		if !json.Valid([]byte(parameters)) {
+			return // the engine gives JSON
+		}
+		out, failure := h.runTask(t.Context(), asl.InvokeTask{Resource: resource, Parameters: json.RawMessage(parameters)})
+		if failure == nil && !json.Valid(out) || failure != nil && (failure.Type == "" || !json.Valid([]byte(failure.cause()))) {
+			t.Errorf("got %s, %v", out, failure)
+		}
+		want := 1
+		if failure == nil && resource == sqsSendMessage {
+			want = 2
+		}
+		// One more, so that there is something to receive.
+		if err := h.db.DeadLetterQueue().Send(t.Context(), "last"); err != nil {
+			t.Fatal(err)
+		}
+		letters, err := h.db.DeadLetterQueue().Receive(t.Context(), 10, time.Minute)
+		if len(letters) != want || letters[want-1].Body != "last" {
+			t.Errorf("got the messages %v, %v, want %d", letters, err, want)
+		}
+		if err := h.db.DeadLetterQueue().Delete(t.Context(), letters...); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // FuzzJournal checks that a journal that is not as it was written is refused,
 // and that one that isn't refused gives the same each time.
 func FuzzJournal(f *testing.F) {
-	h := fuzzHost(f)
+	h := fuzzHost(f, "")
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	started := appendEvent(nil, asl.Event{Kind: asl.Start, Time: at, Start: &asl.StartInput{Seed: 7}})
 	failed := appendEvent(started, asl.Event{Kind: asl.TaskFailed, Time: at, Ref: 1, Error: "WorkerError", Cause: "{}"})

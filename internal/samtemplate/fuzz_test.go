@@ -8,16 +8,24 @@ import (
 )
 
 // FuzzParse checks that a template is refused, or gives a system that a host can
-// run, and always the same.
+// run, and always the same. A value that is not empty is one of the parameter
+// Seconds.
 func FuzzParse(f *testing.F) {
-	f.Add(string(readTemplate(f)))
-	f.Add(small)
-	f.Add(strings.ReplaceAll(small, "Timeout: !Ref Seconds", "Timeout: 9223372036854775807"))
-	f.Add("Resources: {A: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {}}}}")
-	f.Add("Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/f/bootstrap/, Timeout: 1, Events: {E: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(99999999 days)}}}}}}")
-	f.Add("Parameters: &a {A: *a}")
-	f.Fuzz(func(t *testing.T, s string) {
-		system, err := Parse([]byte(s), nil)
+	f.Add(string(readTemplate(f)), "")
+	f.Add(small, "")
+	f.Add(strings.ReplaceAll(small, "Timeout: !Ref Seconds", "Timeout: 9223372036854775807"), "")
+	f.Add("Resources: {A: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {}}}}", "")
+	f.Add("Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/f/bootstrap/, Timeout: 1, Events: {E: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(99999999 days)}}}}}}", "")
+	f.Add("Parameters: &a {A: *a}", "")
+	for _, value := range []string{"60", "0", "-1", "1e3", "900.5", "99999999999999999999", "NaN", "60\n", "!Ref Seconds", "${Seconds}"} {
+		f.Add(small, value)
+	}
+	f.Fuzz(func(t *testing.T, s, value string) {
+		parameters := map[string]string{}
+		if value != "" {
+			parameters["Seconds"] = value
+		}
+		system, err := Parse([]byte(s), parameters)
 		if (system == nil) == (err == nil) {
 			t.Fatalf("got %v and error %v, want one of them", system, err)
 		}
@@ -44,7 +52,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("schedule: got %+v", s)
 			}
 		}
-		again, err := Parse([]byte(s), nil)
+		again, err := Parse([]byte(s), parameters)
 		if diff := cmp.Diff(system, again); err != nil || diff != "" {
 			t.Errorf("read again: %v (-first +second):\n%s", err, diff)
 		}
