@@ -44,6 +44,7 @@ func exerciseCreate(t *testing.T, open func(t *testing.T) task.Store) {
 		"one byte":               "x",
 		"NUL":                    "a\x00b\x00",
 		"quotes and backslashes": `"'\` + "`" + `\u0000 \n %s ?1 $1 :a`,
+		"a query":                `'); DROP TABLE tasks; -- attribute_exists(pk) :0 #0`,
 		"newlines and tabs":      "\r\n\n\t \u2028\u2029",
 		"blanks at the ends":     "  x  ",
 		"other scripts":          "наука 科学 علم \u202e",
