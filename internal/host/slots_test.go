@@ -27,7 +27,7 @@ func TestTasksWaitInLine(t *testing.T) {
 			h.submit("x")
 		}
 		pass(time.Second)
-		if timers, live, line := len(h.executions.timers.heap), len(h.executions.live), len(h.executions.slots.line); timers != tasks || live != 0 || line != 0 {
+		if timers, live, line := h.waiting(); timers != tasks || live != 0 || line != 0 {
 			t.Errorf("%d retries wait as %d timers, %d executions in memory and %d tasks in line, want timers alone", tasks, timers, live, line)
 		}
 		h.kill()
@@ -54,7 +54,7 @@ func TestTasksWaitInLine(t *testing.T) {
 		}
 		waits := func(want int) {
 			t.Helper()
-			line, live := len(h.executions.slots.line), len(h.executions.live)
+			_, live, line := h.waiting()
 			if line != want || live != slots || running.Load() != slots {
 				t.Fatalf("%d wait in line, %d executions are in memory and %d tasks run, want %d, %d and %d", line, live, running.Load(), want, slots, slots)
 			}
@@ -80,6 +80,21 @@ func TestTasksWaitInLine(t *testing.T) {
 			t.Errorf("%d tasks are unfinished and %d ran at once, %v, want 0 and %d", h.db.Backlog(), most.Load(), err, slots)
 		}
 	})
+}
+
+// waiting returns how many timers are set, how many executions are in memory and
+// how many tasks are in line.
+func (h *Host) waiting() (timers, live, line int) {
+	e := h.executions
+	e.timers.mu.Lock()
+	timers = len(e.timers.heap)
+	e.timers.mu.Unlock()
+	e.mu.Lock()
+	live = len(e.live)
+	e.mu.Unlock()
+	e.slots.mu.Lock()
+	defer e.slots.mu.Unlock()
+	return timers, live, len(e.slots.line)
 }
 
 // Slots go to those who wait, in their order.

@@ -114,15 +114,14 @@ func BenchmarkWaiting(b *testing.B) {
 		})
 	}
 	clients.Wait()
-	waiting := func(h *Host) int {
-		h.executions.timers.mu.Lock()
-		defer h.executions.timers.mu.Unlock()
-		return len(h.executions.timers.heap)
+	allWait := func(h *Host) {
+		for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+			if timers, live, _ := h.waiting(); timers == b.N && live == 0 {
+				return
+			}
+		}
 	}
-	for waiting(h) < b.N {
-		time.Sleep(10 * time.Millisecond)
-	}
-	time.Sleep(time.Second)
+	allWait(h)
 	after := measure()
 	per := func(m, than inUse, suffix string) {
 		b.ReportMetric(float64(m.heap-than.heap)/float64(b.N), "heap-B/execution"+suffix)
@@ -134,9 +133,7 @@ func BenchmarkWaiting(b *testing.B) {
 	stop()
 	began := time.Now()
 	h, ready, stop := start()
-	for waiting(h) < b.N {
-		time.Sleep(10 * time.Millisecond)
-	}
+	allWait(h)
 	b.ReportMetric(time.Since(began).Seconds(), "s-to-resume")
 	per(measure(), before, "-restarted")
 	b.ReportMetric(ready.Seconds(), "s-to-serve")
