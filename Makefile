@@ -7,6 +7,7 @@
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VULNDB ?= latest
 
 # The functions are static executables without debug information. lambda.norpc
 # leaves out the start-up of the retired go1.x runtime.
@@ -59,7 +60,7 @@ lint: ## Check format, vet and staticcheck
 # The database is Go's own, as the module proxy has it. GOTOOLCHAIN has the
 # standard library checked that go.mod names, and Go takes unless told otherwise.
 vuln: ## Look for known vulnerabilities in what the code calls
-	@db=$$(go mod download -json golang.org/x/vulndb@latest | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p') && echo "database: $${db##*/}" && \
+	@db=$$(go mod download -json golang.org/x/vulndb@$(VULNDB) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p') && echo "database: $${db##*/}" && \
 		GOTOOLCHAIN=auto go run $(GOVULNCHECK) -db "file://$$db/data/osv" ./...
 
 bench: ## Measure tasks per second, and reads in a small and a large file
