@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test sim bugs clock overload fuzz race lint vuln bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test sim bugs crash clock overload fuzz race lint vuln bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -48,6 +48,9 @@ overload: ## Take tasks in faster than the workers can for FOR=5m, and print wha
 
 fuzz: ## Fuzz each target, FUZZTIME=5m; a finding is a file in its testdata/fuzz
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+crash: ## Kill a host KILLS=300 times, before and after each commit and at random, and check every task
+	@bash -o pipefail -c "KILLS=$(or $(KILLS),300) go test -count=1 -timeout 0 -v $(FAST) ./internal/host -run TestKill9 | grep -Ev '^ *(=== |--- PASS|PASS$$)'"
 
 race: ## The same with the race detector (needs a C compiler)
 	go test -race ./...

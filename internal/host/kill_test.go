@@ -1,243 +1,390 @@
 package host
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
-	"log/slog"
+	"maps"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"tasks/internal/api"
+	"tasks/internal/simulation"
 	"tasks/internal/task"
+	"tasks/internal/taskdb"
 )
 
-// serveVariable names the folder of a host that the test binary is to run
-// instead of tests.
-const serveVariable = "TASKS_TEST_SERVE"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(serveVariable); dir != "" {
-		serveUntilKilled(dir)
-	}
-	os.Exit(m.Run())
-}
-
-// serveUntilKilled serves the file in dir with a worker that takes up to
-// 200 ms, fails three times in ten and writes down each success before it
-// returns. It prints its address.
-func serveUntilKilled(dir string) {
-	fail := func(err error) {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	done, err := os.OpenFile(filepath.Join(dir, "done"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	fail(err)
-	worker := workerFunc(func(ctx context.Context, t task.Task) error {
-		select {
-		case <-time.After(rand.N(200 * time.Millisecond)):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if rand.Float64() < 0.3 {
-			return errors.New("bad luck")
-		}
-		_, err := fmt.Fprintln(done, t.ID)
-		return err
-	})
-	h, err := New(Config{Database: filepath.Join(dir, "tasks.db"), Worker: worker, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	fail(err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	fail(err)
-	fmt.Println(listener.Addr())
-	fail(h.Serve(context.Background(), listener))
-}
-
-// hostProcess is a host in a process of its own.
-type hostProcess struct {
-	cmd *exec.Cmd
-	url string
-}
-
-func startProcess(t *testing.T, dir string) *hostProcess {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serveVariable+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		cmd.Process.Kill()
-		t.Fatalf("the host did not start: %v", err)
-	}
-	return &hostProcess{cmd, "http://" + strings.TrimSpace(address) + "/local/tasks"}
-}
-
-func (p *hostProcess) kill() {
-	p.cmd.Process.Kill() // SIGKILL
-	p.cmd.Wait()
-}
-
-// TestKill9 kills a host with tasks in flight, time and again, and looks at what
-// became of each task that was accepted.
+// TestKill9 kills a host at work, time and again, starts it again on the same
+// file, and looks from outside at what became of every task. It is killed before
+// and after each operation that commits something, and at random moments. KILLS
+// in the environment has it killed more often than that takes.
 func TestKill9(t *testing.T) {
 	t.Parallel()
-	const rounds, clients = 8, 8
-	dir := t.TempDir()
-	var mu sync.Mutex
-	accepted := map[task.ID]bool{}
-	for range rounds {
-		p := startProcess(t, dir)
-		var all sync.WaitGroup
-		for range clients {
-			all.Go(func() {
-				for {
-					id, err := post(p.url)
-					if err != nil {
-						return // killed
-					}
-					mu.Lock()
-					accepted[id] = true
-					mu.Unlock()
-				}
-			})
-		}
-		<-time.After(rand.N(300 * time.Millisecond))
-		p.kill()
-		all.Wait()
+	var points []killPoint
+	for _, operation := range commitPoints(t) {
+		points = append(points, killPoint{operation, false, 1}, killPoint{operation, true, 1})
 	}
-	p := startProcess(t, dir)
-	defer p.kill()
-
-	records := map[task.ID]api.Detail{}
-	deadline := time.After(60 * time.Second)
-	again := time.NewTicker(200 * time.Millisecond)
-	defer again.Stop()
-	for len(records) < len(accepted) {
-		select {
-		case <-again.C:
-		case <-deadline:
-			t.Fatalf("%d of %d accepted tasks are not final", len(accepted)-len(records), len(accepted))
-		}
-		for id := range accepted {
-			if _, ok := records[id]; ok {
-				continue
-			}
-			d := getDetail(t, p.url, id)
-			if d.Status.Open() {
-				break
-			}
-			records[id] = d
-		}
+	kills, err := strconv.Atoi(os.Getenv("KILLS"))
+	if err != nil && os.Getenv("KILLS") != "" {
+		t.Fatal(err)
 	}
-	successes := successes(t, dir)
-	kinds := map[task.Status]int{}
-	interrupted := 0
-	for id, d := range records {
-		kinds[d.Status]++
-		interrupted += checkRecord(t, d)
-		if d.Status == task.Processed && successes[id] == 0 {
-			t.Errorf("task %s is PROCESSED, but no worker was done with it", id)
-		}
+	c := newCrash(t)
+	began := time.Now()
+	for _, point := range points {
+		c.life(point, 10*time.Second)
 	}
-	t.Logf("%d tasks accepted over %d kills: %v, %d attempts interrupted", len(accepted), rounds, kinds, interrupted)
-	if interrupted == 0 || len(kinds) != 2 {
+	for range max(5, kills-len(points)) {
+		point := points[rand.N(len(points))]
+		point.n = 1 + rand.Int64N(50)
+		c.life(point, rand.N(400*time.Millisecond))
+	}
+	c.check(points)
+	t.Logf("%d kills, %d of them by the host itself before or after a commit, %d tasks accepted, in %v: %v; %d attempts interrupted",
+		c.kills, c.killedItself, c.accepted, time.Since(began).Round(time.Second), c.ended, c.interrupted)
+	if c.interrupted == 0 || c.ended[task.Processed] == 0 || c.ended[task.DLQ] == 0 {
 		t.Error("the kills hit nothing: no interrupted attempt, or not both final statuses")
 	}
 }
 
-// checkRecord holds a final record against the promise and returns how many
-// attempts were interrupted.
-func checkRecord(t *testing.T, d api.Detail) (interrupted int) {
-	counted := 0
-	var before *task.Attempt
-	for i := range d.Attempts {
-		a := &d.Attempts[i]
-		if before != nil && before.ErrorType == "" {
-			t.Errorf("task %s ran again after its success: %+v", d.TaskID, d.Attempts)
+// commitPoints returns the names of the operations that write to the file, from
+// the source of package taskdb: one that is new there is killed at, too.
+func commitPoints(t *testing.T) []string {
+	t.Helper()
+	files := token.NewFileSet()
+	names := map[string]bool{}
+	sources, err := filepath.Glob("../taskdb/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range sources {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
 		}
-		if before != nil && !before.NotCounted {
-			if gap, least := a.StartedAt.Sub(before.FinishedAt.Time), time.Duration(2*counted)*time.Second; gap < least {
-				t.Errorf("task %s: attempt %d started %v after the failure, want %v at least", d.TaskID, i+1, gap, least)
+		file, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				method, ok := n.Fun.(*ast.SelectorExpr)
+				return !ok || method.Sel.Name != "read" // commits nothing
+			case *ast.CompositeLit:
+				if made, ok := n.Type.(*ast.Ident); !ok || made.Name != "Operation" {
+					return true
+				}
+				first := n.Elts[0]
+				if named, ok := first.(*ast.KeyValueExpr); ok {
+					first = named.Value
+				}
+				text, ok := first.(*ast.BasicLit)
+				if !ok {
+					t.Fatalf("%s: the operation's name is no literal", files.Position(n.Pos()))
+				}
+				name, err := strconv.Unquote(text.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				names[name] = true
+			}
+			return true
+		})
+	}
+	if len(names) < 15 {
+		t.Fatalf("found %d operations that write: %v", len(names), names)
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// crash is a file and those who use it, through all that is done to the hosts.
+type crash struct {
+	t       *testing.T
+	dir     string
+	checker *simulation.Checker
+	client  *http.Client
+
+	mu       sync.Mutex
+	accepted int
+
+	kills        int
+	killedItself int
+	interrupted  int
+	ended        map[task.Status]int
+}
+
+func newCrash(t *testing.T) *crash {
+	return &crash{t: t, dir: t.TempDir(), checker: simulation.NewChecker(nil), client: &http.Client{Timeout: time.Minute}, ended: map[task.Status]int{}}
+}
+
+// life starts a host that kills itself at a point, uses it until it is dead, and
+// kills it if it has not come to that point in time.
+func (c *crash) life(point killPoint, within time.Duration) {
+	c.t.Helper()
+	p := startProcess(c.t, c.dir, point.String())
+	c.kills++
+	var users sync.WaitGroup
+	if p.url != "" {
+		for range 3 {
+			users.Go(func() { c.user(p, c.post) })
+		}
+		users.Go(func() { c.user(p, c.look) })
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(within):
+		p.kill()
+	}
+	users.Wait()
+	if code := p.cmd.ProcessState.ExitCode(); code >= 0 {
+		c.t.Fatalf("the host ended by itself, with exit code %d", code)
+	}
+}
+
+// user does something every few milliseconds until the host is dead.
+func (c *crash) user(p *hostProcess, something func(simulation.Request)) {
+	again := time.NewTicker(3 * time.Millisecond)
+	defer again.Stop()
+	for {
+		select {
+		case <-again.C:
+			something(c.requests(p))
+		case <-p.ended:
+			return
+		}
+	}
+}
+
+// requests returns what sends requests to a process.
+func (c *crash) requests(p *hostProcess) simulation.Request {
+	return func(method, path, body string) (status int, response string, answered bool) {
+		r, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
+		if err != nil {
+			panic(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		resp, err := c.client.Do(r)
+		if err != nil {
+			return 0, "", false
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(b), err == nil
+	}
+}
+
+func (c *crash) post(request simulation.Request) {
+	answer := strings.Repeat("forty-two ", 1+rand.N(3)*rand.N(100))
+	status, response, answered := request("POST", "/tasks", `{"answer":"`+answer+`"}`)
+	var accepted api.Accepted
+	switch {
+	case !answered:
+	case status != http.StatusAccepted || json.Unmarshal([]byte(response), &accepted) != nil:
+		c.t.Errorf("POST: got %d %s", status, response)
+	default:
+		c.checker.Accepted(accepted.TaskID)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.accepted++
+	}
+}
+
+// look reads some of the newest tasks, and now and then redrives one that is
+// dead.
+func (c *crash) look(request simulation.Request) {
+	var recent, dead api.List
+	if !c.get(request, "?limit=100", &recent) || !c.get(request, "?limit=1&status=DLQ", &dead) {
+		return
+	}
+	for range min(5, len(recent.Tasks)) {
+		var seen api.Detail
+		if !c.get(request, "/"+string(recent.Tasks[rand.N(len(recent.Tasks))].TaskID), &seen) {
+			return
+		}
+		c.checker.Saw(task.Task{ID: seen.TaskID, Run: seen.Run, Status: seen.Status})
+	}
+	if len(dead.Tasks) > 0 && rand.N(50) == 0 {
+		request("POST", "/tasks/"+string(dead.Tasks[0].TaskID)+"/redrive", "")
+	}
+}
+
+// get reads what is at a path below /tasks, unless the host is dead.
+func (c *crash) get(request simulation.Request, path string, into any) bool {
+	status, response, answered := request("GET", "/tasks"+path, "")
+	if answered && (status != http.StatusOK || json.Unmarshal([]byte(response), into) != nil) {
+		c.t.Errorf("GET %s: got %d %s", path, status, response)
+		return false
+	}
+	return answered
+}
+
+// check lets a last host end what is left, and holds everything against the
+// promise.
+func (c *crash) check(points []killPoint) {
+	c.t.Helper()
+	begun := c.readTrace(points)
+	p := startProcess(c.t, c.dir, "")
+	clients := &simulation.Clients{Checker: c.checker, Request: c.requests(p)}
+	c.settle(p)
+	listed, err := clients.All()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p.stop(c.t)
+	begun = append(begun, c.readTrace(nil)...)
+	c.readLog()
+
+	db, err := taskdb.Open(filepath.Join(c.dir, "tasks.db"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer db.Close()
+	ctx := context.Background()
+	stored := simulation.Stored{Tasks: map[task.ID]task.Task{}, Waiting: db.Queue().Len()}
+	for id := range listed {
+		t, err := db.Get(ctx, id)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		stored.Tasks[id] = t
+		c.checker.Saw(t)
+		c.ended[t.Status]++
+		for _, a := range t.Attempts {
+			if a.NotCounted {
+				c.interrupted++
 			}
 		}
-		if a.NotCounted {
-			interrupted++
-		} else {
-			counted++
+	}
+	if stored.DeadLettered, err = db.Metrics().Sum(ctx, task.DeadLettered, time.Time{}); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, problem := range c.checker.Final(stored) {
+		c.t.Error(problem)
+	}
+	c.checkBegun(begun, stored.Tasks)
+}
+
+// settle waits until no task is open.
+func (c *crash) settle(p *hostProcess) {
+	c.t.Helper()
+	request := c.requests(p)
+	deadline := time.Now().Add(2 * time.Minute)
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for range again.C {
+		open := 0
+		for _, status := range []task.Status{task.Pending, task.Processing, task.Failed} {
+			var list api.List
+			if !c.get(request, "?limit=1&status="+string(status), &list) {
+				c.t.Fatal("the last host is dead")
+			}
+			open += len(list.Tasks) + len(list.NextToken)
 		}
-		before = a
+		if open == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Error("there are tasks that are not final")
+			return
+		}
 	}
-	switch {
-	case counted > 3:
-		t.Errorf("task %s: %d attempts count, want 3 at most: %+v", d.TaskID, counted, d.Attempts)
-	case d.Status == task.DLQ && (counted != 3 || d.ErrorMessage == ""):
-		t.Errorf("task %s is in the DLQ after %d attempts, with error %q", d.TaskID, counted, d.ErrorMessage)
-	case d.Status == task.Processed && (before == nil || before.ErrorType != ""):
-		t.Errorf("task %s is PROCESSED without a success: %+v", d.TaskID, d.Attempts)
-	}
-	return interrupted
 }
 
-func post(url string) (task.ID, error) {
-	resp, err := http.Post(url, "application/json", strings.NewReader(`{"answer":"x"}`))
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	var accepted api.Accepted
-	if err := json.NewDecoder(resp.Body).Decode(&accepted); err != nil || resp.StatusCode != http.StatusAccepted {
-		return "", fmt.Errorf("got %s: %w", resp.Status, err)
-	}
-	return accepted.TaskID, nil
+// run is a start of the worker.
+type run struct {
+	id        task.ID
+	number    int
+	startedAt int64
 }
 
-func getDetail(t *testing.T, url string, id task.ID) (d api.Detail) {
-	t.Helper()
-	resp, err := http.Get(url + "/" + string(id))
+// readTrace reads what the hosts have done since it was read last, and returns
+// the starts of the worker. Each of the points must be among those at which a
+// host was killed.
+func (c *crash) readTrace(points []killPoint) (begun []run) {
+	c.t.Helper()
+	path := filepath.Join(c.dir, "trace")
+	b, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("task %s was accepted and is lost: got %s", id, resp.Status)
+	if err := os.Truncate(path, 0); err != nil {
+		c.t.Fatal(err)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&d); err != nil {
-		t.Fatal(err)
+	killed := map[killPoint]bool{}
+	for line := range strings.Lines(string(b)) {
+		what, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		var r run
+		var point killPoint
+		switch what {
+		case "begun":
+			_, err = fmt.Sscan(rest, &r.id, &r.number, &r.startedAt)
+			begun = append(begun, r)
+		case "worked":
+			_, err = fmt.Sscan(rest, &r.id, &r.number)
+			c.checker.Worked(r.id, r.number, nil)
+		case "malformed":
+			c.checker.Garbage(rest, func() error { return nil })
+		case "killed":
+			_, err = fmt.Sscan(rest, &point.operation, &point.after)
+			point.n = 1
+			killed[point] = true
+			c.killedItself++
+		}
+		if err != nil {
+			c.t.Fatalf("trace: %q: %v", line, err)
+		}
 	}
-	return d
+	for _, point := range points {
+		if !killed[point] {
+			c.t.Errorf("no host was killed at operation %s (after it: %t)", point.operation, point.after)
+		}
+	}
+	return begun
 }
 
-// successes returns how often the worker was done with each task.
-func successes(t *testing.T, dir string) map[task.ID]int {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(dir, "done"))
+func (c *crash) readLog() {
+	c.t.Helper()
+	b, err := os.ReadFile(filepath.Join(c.dir, "log"))
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	times := map[task.ID]int{}
 	for line := range bytes.Lines(b) {
-		times[task.ID(bytes.TrimSpace(line))]++
+		if err := c.checker.Logged(line); err != nil {
+			c.t.Error(err)
+		}
 	}
-	return times
+}
+
+// checkBegun checks that each start of the worker is an attempt on record, and
+// that none was made twice: so none follows a success.
+func (c *crash) checkBegun(begun []run, tasks map[task.ID]task.Task) {
+	c.t.Helper()
+	times := map[run]int{}
+	for _, r := range begun {
+		times[r]++
+	}
+	for r, n := range times {
+		t := tasks[r.id]
+		if len(t.Attempts) == task.MaxAttempts {
+			continue // older ones are gone
+		}
+		recorded := slices.ContainsFunc(t.Attempts, func(a task.Attempt) bool {
+			return a.Run == r.number && a.StartedAt.Milli() == r.startedAt
+		})
+		if !recorded || n > 1 {
+			c.t.Errorf("task %s: the worker began %d times with an attempt of run %d (on record: %t): %+v", r.id, n, r.number, recorded, t.Attempts)
+		}
+	}
 }

@@ -26,7 +26,7 @@ type Checker struct {
 	// where clocks differ.
 	ClockSlack time.Duration
 
-	world *World
+	world *World // nil: a real system
 
 	mu       sync.Mutex
 	tasks    map[task.ID]*seen
@@ -51,7 +51,8 @@ type work struct {
 	succeeded bool
 }
 
-// NewChecker returns a Checker for a world.
+// NewChecker returns a Checker for a world, or with nil for a real system, which
+// is seen from outside: see Saw and Logged.
 func NewChecker(w *World) *Checker {
 	return &Checker{world: w, tasks: map[task.ID]*seen{}, garbage: map[string]bool{}}
 }
@@ -79,7 +80,11 @@ func (c *Checker) task(id task.ID) *seen {
 }
 
 func (c *Checker) problem(id task.ID, format string, args ...any) {
-	c.problems = append(c.problems, fmt.Sprintf("%s: after %s: ", c.name(id), c.world.Since())+fmt.Sprintf(format, args...))
+	where := "task " + string(id)
+	if c.world != nil {
+		where = fmt.Sprintf("%s: after %s", c.name(id), c.world.Since())
+	}
+	c.problems = append(c.problems, where+": "+fmt.Sprintf(format, args...))
 }
 
 // Accepted notes that a client was told that its task is accepted.
@@ -89,9 +94,6 @@ func (c *Checker) Accepted(id task.ID) {
 	s := c.task(id)
 	if s.accepted {
 		c.problem(id, "accepted twice under one id")
-	}
-	if s.record.ID == "" {
-		c.problem(id, "accepted before its record was written")
 	}
 	s.accepted = true
 }
@@ -117,6 +119,9 @@ func (c *Checker) Wrote(now task.Task) {
 	case before.ID == "":
 		if now.Status != task.Pending || now.Run != 1 || len(now.Attempts) > 0 {
 			c.problem(now.ID, "created %s in run %d", now.Status, now.Run)
+		}
+		if s.accepted {
+			c.problem(now.ID, "accepted before its record was written")
 		}
 		return
 	case now.Run == before.Run+1:
@@ -160,6 +165,9 @@ func (c *Checker) attempts(before, now task.Task) {
 	last := now.Attempts[len(now.Attempts)-2]
 	if last.Run == begun.Run && last.ErrorType == string(task.PermanentError) {
 		c.problem(now.ID, "attempt %d begins after a failure for good", begun.Number)
+	}
+	if !last.FinishedAt.IsZero() && last.ErrorType == "" {
+		c.problem(now.ID, "attempt %d of run %d begins after a success", begun.Number, begun.Run)
 	}
 	if begun.Number == 1 {
 		return

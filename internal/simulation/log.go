@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"log/slog"
+	"strconv"
 
 	"tasks/internal/task"
 )
@@ -31,26 +32,30 @@ func (h logHandler) WithAttrs([]slog.Attr) slog.Handler       { return h }
 func (h logHandler) WithGroup(string) slog.Handler            { return h }
 
 func (h logHandler) Handle(_ context.Context, r slog.Record) error {
-	attrs := map[string]slog.Value{}
+	attrs := map[string]string{}
 	r.Attrs(func(a slog.Attr) bool {
-		attrs[a.Key] = a.Value
+		attrs[a.Key] = a.Value.String()
 		return true
 	})
-	c := h.checker
+	h.checker.logged(r.Message, attrs)
+	return nil
+}
+
+func (c *Checker) logged(message string, attrs map[string]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case r.Message == "execution does not take an event": // only our own bug can be the reason
-		c.problems = append(c.problems, r.Message+": "+attrs["error"].String())
-	case attrs["eventType"].String() != "DLQ_MESSAGE":
-	case attrs["outcome"].String() == string(task.Malformed):
+	case message == "execution does not take an event": // only our own bug can be the reason
+		c.problems = append(c.problems, message+": "+attrs["error"])
+	case attrs["eventType"] != "DLQ_MESSAGE":
+	case attrs["outcome"] == string(task.Malformed):
 		for body := range c.garbage {
-			if attrs["bodyStart"].String() == quoted(body) {
+			if attrs["bodyStart"] == quoted(body) {
 				c.garbage[body] = true
 			}
 		}
-	case attrs["outcome"].String() == string(task.Marked), attrs["outcome"].String() == string(task.Duplicate):
-		c.task(task.ID(attrs["taskId"].String())).letters[int(attrs["run"].Int64())] = true
+	case attrs["outcome"] == string(task.Marked), attrs["outcome"] == string(task.Duplicate):
+		run, _ := strconv.Atoi(attrs["run"]) // one that is not a number is a run that is missing
+		c.task(task.ID(attrs["taskId"])).letters[run] = true
 	}
-	return nil
 }

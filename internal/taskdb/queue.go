@@ -197,7 +197,7 @@ func (q *Queue) inFlight(r Received) *queued {
 // Delete takes a received message off the queue. One whose execution was
 // started is off already.
 func (q *Queue) Delete(ctx context.Context, r Received) error {
-	return q.settle(ctx, "Queue.Delete", r, func(_ *tx, row *row) error {
+	return q.settle(ctx, Operation{Name: "Queue.Delete"}, r, func(_ *tx, row *row) error {
 		row.visibleAt, row.receives = 0, 0
 		return nil
 	})
@@ -206,7 +206,7 @@ func (q *Queue) Delete(ctx context.Context, r Received) error {
 // GiveBack makes a received message visible again at the given time, with its
 // receives on record.
 func (q *Queue) GiveBack(ctx context.Context, r Received, at time.Time) error {
-	return q.settle(ctx, "Queue.GiveBack", r, func(tx *tx, row *row) error {
+	return q.settle(ctx, Operation{Name: "Queue.GiveBack"}, r, func(tx *tx, row *row) error {
 		row.visibleAt, row.receives = q.db.clock.at(at), r.Receives
 		q.pushOnCommit(tx, row)
 		return nil
@@ -216,7 +216,7 @@ func (q *Queue) GiveBack(ctx context.Context, r Received, at time.Time) error {
 // MoveToDeadLetters moves a received message to the dead letter queue: the
 // redrive policy.
 func (q *Queue) MoveToDeadLetters(ctx context.Context, r Received) error {
-	return q.settle(ctx, "Queue.MoveToDeadLetters", r, func(tx *tx, row *row) error {
+	return q.settle(ctx, Operation{Name: "Queue.MoveToDeadLetters"}, r, func(tx *tx, row *row) error {
 		row.visibleAt, row.receives = 0, 0
 		return q.db.dead.insert(tx, r.Body, r.SentAt.Milli())
 	})
@@ -225,12 +225,13 @@ func (q *Queue) MoveToDeadLetters(ctx context.Context, r Received) error {
 // settle ends a message's flight. If the change can't be written, the message
 // comes again after unsettledAfter and this receive is not counted: the fault is
 // the file's, not the message's.
-func (q *Queue) settle(ctx context.Context, operation string, r Received, change func(*tx, *row) error) error {
+func (q *Queue) settle(ctx context.Context, op Operation, r Received, change func(*tx, *row) error) error {
 	m := q.inFlight(r)
 	if m == nil {
 		return nil
 	}
-	err := q.db.change(ctx, Operation{operation, m.message().TaskID}, func(tx *tx, row *row) (bool, error) {
+	op.Task = m.message().TaskID
+	err := q.db.change(ctx, op, func(tx *tx, row *row) (bool, error) {
 		tx.onCommit(func() { q.forget(m.key, m.run) })
 		if row.Run != m.run || row.visibleAt == 0 {
 			return false, nil
