@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +71,9 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	// Little of what a task allocates outlives it, so a larger heap between
 	// collections costs some tens of megabytes and saves a tenth of the time.
 	debug.SetGCPercent(400)
+	// What reads the log may end before the host does: its records are lost then,
+	// and nothing else.
+	signal.Ignore(syscall.SIGPIPE)
 	h, err := host.New(host.Config{
 		Database:   o.database,
 		Parameters: parameters,
