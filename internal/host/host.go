@@ -90,14 +90,16 @@ func New(cfg Config) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{log: cfg.Log}
+	outage := &outage{log: cfg.Log}
+	h := &Host{log: outage.logger()}
 	h.functions, h.cancel = context.WithCancel(context.Background())
-	if cfg.Intercept == nil {
-		h.db, err = taskdb.Open(cfg.Database)
-	} else {
-		h.db, err = taskdb.OpenIntercepted(cfg.Database, cfg.Intercept)
+	intercept := outage.intercept
+	if cfg.Intercept != nil {
+		intercept = func(op taskdb.Operation, do func() error) error {
+			return outage.intercept(op, func() error { return cfg.Intercept(op, do) })
+		}
 	}
-	if err != nil {
+	if h.db, err = taskdb.OpenIntercepted(cfg.Database, intercept); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -117,7 +119,7 @@ func New(cfg Config) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h.executions = newExecutions(h.functions, h.db, machine, id, system.StateMachine.ID, cfg.Log)
+	h.executions = newExecutions(h.functions, h.db, machine, id, system.StateMachine.ID, h.log)
 	h.executions.runTask = h.runTask
 	if err := h.wire(system, cfg); err != nil {
 		return nil, err

@@ -43,7 +43,9 @@ func serveTest(t *testing.T, path string, worker process.Worker) *testHost {
 
 func serveConfig(t *testing.T, cfg Config) *testHost {
 	t.Helper()
-	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
 	h, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
