@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test sim bugs crash clock overload fuzz race lint vuln bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test sim bugs crash disk clock overload fuzz race lint vuln bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -51,6 +51,9 @@ fuzz: ## Fuzz each target, FUZZTIME=5m; a finding is a file in its testdata/fuzz
 
 crash: ## Kill a host KILLS=300 times, before and after each commit and at random, and check every task
 	@bash -o pipefail -c "KILLS=$(or $(KILLS),300) go test -count=1 -timeout 0 -v $(FAST) ./internal/host -run TestKill9 | grep -Ev '^ *(=== |--- PASS|PASS$$)'"
+
+disk: ## Have the disk under a host fill up, become read-only and fail (needs root and strace)
+	scripts/test-disk
 
 race: ## The same with the race detector (needs a C compiler)
 	go test -race ./...

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,8 @@ type crash struct {
 	dir     string
 	checker *simulation.Checker
 	client  *http.Client
+	faulty  atomic.Bool // requests may be refused: the disk has a fault
+	refused atomic.Int64
 
 	mu       sync.Mutex
 	accepted int
@@ -137,10 +140,7 @@ func (c *crash) life(point killPoint, within time.Duration) {
 	c.kills++
 	var users sync.WaitGroup
 	if p.url != "" {
-		for range 3 {
-			users.Go(func() { c.user(p, c.post) })
-		}
-		users.Go(func() { c.user(p, c.look) })
+		c.use(p, &users)
 	}
 	select {
 	case <-p.ended:
@@ -148,9 +148,22 @@ func (c *crash) life(point killPoint, within time.Duration) {
 		p.kill()
 	}
 	users.Wait()
+	c.isKilled(p)
+}
+
+func (c *crash) isKilled(p *hostProcess) {
+	c.t.Helper()
 	if code := p.cmd.ProcessState.ExitCode(); code >= 0 {
 		c.t.Fatalf("the host ended by itself, with exit code %d", code)
 	}
+}
+
+// use has users use a host until it is dead.
+func (c *crash) use(p *hostProcess, users *sync.WaitGroup) {
+	for range 3 {
+		users.Go(func() { c.user(p, c.post) })
+	}
+	users.Go(func() { c.user(p, c.look) })
 }
 
 // user does something every few milliseconds until the host is dead.
@@ -191,6 +204,8 @@ func (c *crash) post(request simulation.Request) {
 	var accepted api.Accepted
 	switch {
 	case !answered:
+	case status == http.StatusServiceUnavailable && c.faulty.Load():
+		c.refused.Add(1)
 	case status != http.StatusAccepted || json.Unmarshal([]byte(response), &accepted) != nil:
 		c.t.Errorf("POST: got %d %s", status, response)
 	default:
@@ -223,6 +238,9 @@ func (c *crash) look(request simulation.Request) {
 // get reads what is at a path below /tasks, unless the host is dead.
 func (c *crash) get(request simulation.Request, path string, into any) bool {
 	status, response, answered := request("GET", "/tasks"+path, "")
+	if status == http.StatusServiceUnavailable && c.faulty.Load() {
+		return false
+	}
 	if answered && (status != http.StatusOK || json.Unmarshal([]byte(response), into) != nil) {
 		c.t.Errorf("GET %s: got %d %s", path, status, response)
 		return false
