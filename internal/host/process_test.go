@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -96,6 +97,10 @@ func serveProcess(dir, point string) error {
 		return err
 	}
 	fmt.Println(listener.Addr())
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(1) // the test has ended without ending this
+	}()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if point != "" {
@@ -218,7 +223,8 @@ func startProcess(t *testing.T, dir, point string) *hostProcess {
 	cmd.Env = append(os.Environ(), serveVariable+"="+dir, killVariable+"="+point)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
-	if err != nil {
+	_, errIn := cmd.StdinPipe() // closed when the test's process ends
+	if err := errors.Join(err, errIn); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
