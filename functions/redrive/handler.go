@@ -26,6 +26,8 @@ type Handler struct {
 // Handle serves one request. The error is always nil: what goes wrong is in the
 // response.
 func (h *Handler) Handle(ctx context.Context, req api.Request) (api.Response, error) {
+	ctx, cancel := awslambda.Reserve(ctx)
+	defer cancel()
 	t, err := h.redrive(ctx, req)
 	if err != nil {
 		return api.Fail(ctx, h.Log, err), nil
@@ -64,8 +66,6 @@ func (h *Handler) redrive(ctx context.Context, req api.Request) (task.Task, erro
 // send puts the task's message on the queue. If that fails the task is redriven
 // all the same: reconcile sends the message later.
 func (h *Handler) send(ctx context.Context, m task.Message) {
-	ctx, cancel := awslambda.Reserve(ctx)
-	defer cancel()
 	if err := h.Queue.Send(ctx, m); err != nil {
 		h.Log.WarnContext(ctx, "message not sent, left to reconcile", "taskId", m.TaskID, "run", m.Run, "error", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"tasks/internal/api"
+	"tasks/internal/awslambda"
 	"tasks/internal/task"
 )
 
@@ -21,6 +22,8 @@ type Handler struct {
 // Handle serves one request. The error is always nil: what goes wrong is in the
 // response.
 func (h *Handler) Handle(ctx context.Context, req api.Request) (api.Response, error) {
+	ctx, cancel := awslambda.Reserve(ctx)
+	defer cancel()
 	body, err := h.answer(ctx, req)
 	if err != nil {
 		return api.Fail(ctx, h.Log, err), nil

@@ -9,6 +9,7 @@ package awsconfig
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -77,6 +78,7 @@ func (e *Environment) SDK() aws.Config {
 			WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 16 }),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
+				RetryCutAnswers(o)
 				o.MaxAttempts = maxAttempts
 				o.MaxBackoff = maxBackoff
 			})
@@ -86,4 +88,15 @@ func (e *Environment) SDK() aws.Config {
 		cfg.BaseEndpoint = &endpoint
 	}
 	return cfg
+}
+
+// RetryCutAnswers has a request sent again whose answer was cut off. The SDK
+// itself does so only if there is no answer at all.
+func RetryCutAnswers(o *retry.StandardOptions) {
+	o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return aws.TrueTernary
+		}
+		return aws.UnknownTernary
+	}))
 }

@@ -1,6 +1,7 @@
 package cwmetrics_test
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"os"
@@ -44,33 +45,46 @@ func TestMetrics(t *testing.T) {
 			t.Parallel()
 			tasktest.ExerciseMetrics(t, func(t *testing.T) (task.Metrics, func(task.Metric) int) {
 				namespace := "Tasks/" + rand.Text()
-				direct := cloudwatch.NewFromConfig(awstest.Config(t, endpointVariable, nil), protocol)
-				total := func(m task.Metric) int {
-					out, err := direct.GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
-						Namespace: &namespace, MetricName: aws.String(string(m)), Period: aws.Int32(60),
-						StartTime: aws.Time(time.Now().Add(-time.Hour)), EndTime: aws.Time(time.Now().Add(time.Hour)),
-						Statistics: []types.Statistic{types.StatisticSum}, Unit: types.StandardUnitCount,
-					})
-					if err != nil {
-						t.Fatalf("get statistics: %v", err)
-					}
-					sum := 0.0
-					for _, point := range out.Datapoints {
-						sum += *point.Sum
-					}
-					return int(sum)
-				}
-				return cwmetrics.New(awstest.Config(t, endpointVariable, transport), namespace, protocol), total
+				return cwmetrics.New(awstest.Config(t, endpointVariable, transport), namespace, protocol), func(m task.Metric) int { return total(t, namespace, m) }
 			})
 		})
 	}
 }
 
-func TestUnavailable(t *testing.T) {
-	t.Parallel()
-	transport := &awstest.Transport{Choose: func(string, int) awstest.Fault { return awstest.Lost }}
-	metrics := cwmetrics.New(awstest.Config(t, endpointVariable, transport), "Tasks")
-	if err := metrics.Count(t.Context(), task.DeadLettered, 1); !task.IsKind(err, task.Unavailable) {
-		t.Errorf("got %v, want kind %s", err, task.Unavailable)
+// total returns the sum of a metric's counts.
+func total(t *testing.T, namespace string, m task.Metric) int {
+	t.Helper()
+	direct := cloudwatch.NewFromConfig(awstest.Config(t, endpointVariable, nil), protocol)
+	out, err := direct.GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
+		Namespace: &namespace, MetricName: aws.String(string(m)), Period: aws.Int32(60),
+		StartTime: aws.Time(time.Now().Add(-time.Hour)), EndTime: aws.Time(time.Now().Add(time.Hour)),
+		Statistics: []types.Statistic{types.StatisticSum}, Unit: types.StandardUnitCount,
+	})
+	if err != nil {
+		t.Fatalf("get statistics: %v", err)
 	}
+	sum := 0.0
+	for _, point := range out.Datapoints {
+		sum += *point.Sum
+	}
+	return int(sum)
+}
+
+func TestMetricsWhicheverRequestIsHit(t *testing.T) {
+	t.Parallel()
+	awstest.Sweep[task.Metrics](t, []awstest.Call{{Name: "Count", Prepare: func(t *testing.T, transport http.RoundTripper) awstest.Prepared {
+		namespace := "Tasks/" + rand.Text()
+		metrics := cwmetrics.New(awstest.Config(t, endpointVariable, transport), namespace, protocol)
+		return awstest.Prepared{
+			ID: namespace,
+			Do: func(ctx context.Context) (any, error) { return nil, metrics.Count(ctx, task.DeadLettered, 1) },
+			// A count that was sent twice is allowed.
+			State: func() any { return total(t, namespace, task.DeadLettered) > 0 },
+		}
+	}}})
+}
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	awstest.Outage(t, func(cfg aws.Config) task.Metrics { return cwmetrics.New(cfg, "Tasks") })
 }

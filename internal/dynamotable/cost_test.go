@@ -99,7 +99,7 @@ func TestQuarantineKeepsLongMessagesWhole(t *testing.T) {
 	}
 	var got strings.Builder
 	for part := 1; ; part++ {
-		it := getItem(t, client, name, fmt.Sprintf("quarantine#m#%d", part))
+		it := getItem(t, client, name, quarantineKey("m", part))
 		if it == nil {
 			break
 		}
@@ -184,30 +184,8 @@ func tasksOfShard(t *testing.T, shard, n int, now time.Time, step time.Duration)
 	return tasks
 }
 
-func TestUnavailable(t *testing.T) {
-	t.Parallel()
-	transport := &awstest.Transport{Choose: func(string, int) awstest.Fault { return awstest.Throttled }}
-	table, _, _ := open(t, transport)
-	id, now := newID(t), task.At(time.Now())
-	m := task.Message{TaskID: id, Run: 1}
-	ctx := t.Context()
-	errs := map[string]error{}
-	_, errs["Create"] = table.Create(ctx, task.New(id, "an answer", now.Time))
-	_, errs["Get"] = table.Get(ctx, id)
-	_, errs["List"] = table.List(ctx, task.Query{Limit: 1})
-	_, _, errs["Claim"] = table.Claim(ctx, task.ClaimRequest{Message: m, Token: "token", Now: now})
-	errs["Finish"] = table.Finish(ctx, task.FinishRequest{ID: id, Token: "token", Now: now})
-	_, _, errs["DeadLetter"] = table.DeadLetter(ctx, task.MarkRequest{DeadLetter: task.DeadLetter{Message: m}, Now: now})
-	_, _, errs["Redrive"] = table.Redrive(ctx, id, now)
-	_, _, errs["Restart"] = table.Restart(ctx, m, now)
-	_, errs["Due"] = table.Due(ctx, now, 1)
-	errs["Defer"] = table.Defer(ctx, m, now)
-	errs["Quarantine"] = table.Quarantine(ctx, task.Quarantined{MessageID: "m", Body: "x", ReceivedAt: now, ExpiresAt: now})
-	for operation, err := range errs {
-		if !task.IsKind(err, task.Unavailable) {
-			t.Errorf("%s: got %v, want kind %s", operation, err, task.Unavailable)
-		}
-	}
+func quarantineKey(message task.ID, part int) string {
+	return fmt.Sprintf("quarantine#%s#%d", message, part)
 }
 
 func getItem(t *testing.T, client *dynamodb.Client, table, pk string) map[string]types.AttributeValue {

@@ -3,6 +3,8 @@ package dynamotable
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -33,9 +35,12 @@ func (t *Table) Create(ctx context.Context, created task.Task) (queued bool, err
 	}
 	r.AnswerBytes = len(created.Answer)
 	r.AnswerExpiresAt = seconds(created.CreatedAt.Plus(answerLife))
-	// The answer first: one whose record is never written expires.
-	err = t.put(ctx, created.ID, r.Rev, largeAnswer{
-		Key: answerKey(created.ID), Rev: r.Rev, Answer: created.Answer, ExpiresAt: r.AnswerExpiresAt,
+	// The answer first: one whose record is never written expires. Its rev is its
+	// own, not random: it must not be in the way of the same request sent again.
+	sum := sha256.Sum256([]byte(created.Answer))
+	answerRev := hex.EncodeToString(sum[:])
+	err = t.put(ctx, created.ID, answerRev, largeAnswer{
+		Key: answerKey(created.ID), Rev: answerRev, Answer: created.Answer, ExpiresAt: r.AnswerExpiresAt,
 	})
 	if err != nil {
 		return false, err

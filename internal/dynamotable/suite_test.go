@@ -7,7 +7,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"tasks/internal/awsconfig/awstest"
+	"tasks/internal/dynamotable"
 	"tasks/internal/task"
 	"tasks/internal/task/tasktest"
 )
@@ -33,6 +36,11 @@ func TestTableOverAnUnreliableWay(t *testing.T) {
 			Edit:   stale.edit,
 		}
 	})
+}
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	awstest.Outage(t, func(cfg aws.Config) task.Store { return dynamotable.New(cfg, "tasks") })
 }
 
 func exerciseThrough(t *testing.T, transport func() http.RoundTripper) {

@@ -49,18 +49,25 @@ var _ task.Executions = (*Executions)(nil)
 
 // New returns the executions of the state machine of that ARN and type.
 func New(cfg aws.Config, machine string, workflow WorkflowType) *Executions {
-	return &Executions{client: sfn.NewFromConfig(cfg), machine: machine, express: workflow == Express, patient: newPatientRetryer()}
+	return &Executions{client: sfn.NewFromConfig(cfg), machine: machine, express: workflow == Express, patient: newPatientRetryer(cfg)}
 }
 
 // newPatientRetryer returns what StartExecution is tried with: until the
 // context ends, and, when the service throttles, no faster than it takes them.
-// Its quota of starts fills up again every second.
-func newPatientRetryer() aws.Retryer {
+// Its quota of starts fills up again every second. What else is tried again is
+// what the configuration says.
+func newPatientRetryer(cfg aws.Config) aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
 			o.MaxAttempts = math.MaxInt32
 			o.MaxBackoff = maxWait
 			o.RateLimiter = ratelimit.None
+			if cfg.Retryer != nil {
+				configured := cfg.Retryer()
+				o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+					return aws.BoolTernary(configured.IsErrorRetryable(err))
+				}))
+			}
 		})
 	})
 }

@@ -3,7 +3,6 @@ package sfnexecutions_test
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/http"
 	"os"
 	"testing"
@@ -128,27 +127,69 @@ func TestStartWaitsForAServiceThatThrottles(t *testing.T) {
 	}
 }
 
-func TestUnavailable(t *testing.T) {
+func TestExecutionsWhicheverRequestIsHit(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []awstest.Fault{awstest.Lost, awstest.Throttled, awstest.ServerError} {
-		t.Run(fmt.Sprintf("fault %d", fault), func(t *testing.T) {
-			t.Parallel()
-			cfg := config(t, &awstest.Transport{Choose: func(string, int) awstest.Fault { return fault }})
-			x := sfnexecutions.New(cfg, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Standard)
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-			defer cancel()
+	call := func(name string, before []string, do func(context.Context, task.Executions, task.Message) (any, error)) awstest.Call {
+		var machine string // one for all situations of the call
+		return awstest.Call{Name: name, Prepare: func(t *testing.T, transport http.RoundTripper) awstest.Prepared {
+			client := sfn.NewFromConfig(config(t, nil))
+			if machine == "" {
+				machine = createMachine(t, client, untilStopped)
+			}
 			m := newMessage(t)
-			if err := x.Start(ctx, m); !task.IsKind(err, task.Unavailable) {
-				t.Errorf("Start: got %v, want kind %s", err, task.Unavailable)
+			direct := sfnexecutions.New(config(t, nil), machine, sfnexecutions.Standard)
+			for _, step := range before {
+				switch step {
+				case "started":
+					if err := direct.Start(t.Context(), m); err != nil {
+						t.Fatal(err)
+					}
+				case "stopped":
+					stopExecution(t, client, machine, m)
+				}
 			}
-			if _, err := x.Status(t.Context(), m); !task.IsKind(err, task.Unavailable) {
-				t.Errorf("Status: got %v, want kind %s", err, task.Unavailable)
+			x := sfnexecutions.New(config(t, transport), machine, sfnexecutions.Standard)
+			return awstest.Prepared{
+				ID: string(m.TaskID),
+				Do: func(ctx context.Context) (any, error) {
+					// A start waits as long as it may, up to 2 s after a throttle.
+					ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+					defer cancel()
+					return do(ctx, x, m)
+				},
+				State: func() any {
+					status, err := direct.Status(t.Context(), m)
+					if err != nil && !task.IsKind(err, task.NotFound) {
+						t.Error(err)
+					}
+					return status
+				},
 			}
-			if _, err := x.History(t.Context(), m); !task.IsKind(err, task.Unavailable) {
-				t.Errorf("History: got %v, want kind %s", err, task.Unavailable)
-			}
-		})
+		}}
 	}
+	start := func(ctx context.Context, x task.Executions, m task.Message) (any, error) { return nil, x.Start(ctx, m) }
+	status := func(ctx context.Context, x task.Executions, m task.Message) (any, error) { return x.Status(ctx, m) }
+	history := func(ctx context.Context, x task.Executions, m task.Message) (any, error) {
+		events, err := x.History(ctx, m)
+		return len(events), err
+	}
+	running, ended := []string{"started"}, []string{"started", "stopped"}
+	awstest.Sweep[task.Executions](t, []awstest.Call{
+		call("Start", nil, start),
+		call("Start, of what runs already", running, start),
+		call("Start, of what has ended", ended, start),
+		call("Status", running, status),
+		call("Status, of what is not there", nil, status),
+		call("History", ended, history),
+		call("History, of what is not there", nil, history),
+	})
+}
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	awstest.Outage(t, func(cfg aws.Config) task.Executions {
+		return sfnexecutions.New(cfg, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Standard)
+	}, "Start")
 }
 
 func TestExpressCannotBeAsked(t *testing.T) {

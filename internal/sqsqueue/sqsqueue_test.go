@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -104,13 +105,47 @@ func TestDeadLetterQueueReplacesWhatSQSDoesNotCarry(t *testing.T) {
 	}
 }
 
-func TestUnavailable(t *testing.T) {
+func TestQueuesWhicheverRequestIsHit(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []awstest.Fault{awstest.Lost, awstest.Throttled, awstest.ServerError} {
-		cfg := awstest.Config(t, endpointVariable, &awstest.Transport{Choose: func(string, int) awstest.Fault { return fault }})
-		err := sqsqueue.NewQueue(cfg, "http://127.0.0.1/queue").Send(t.Context(), task.Message{})
-		if !task.IsKind(err, task.Unavailable) {
-			t.Errorf("fault %d: got %v, want kind %s", fault, err, task.Unavailable)
-		}
+	m := task.Message{TaskID: "01939a3e-7c00-7000-8000-000000000001", Run: 1}
+	// sending returns a call of Send.
+	sending := func(send func(context.Context, aws.Config, string) error) []awstest.Call {
+		return []awstest.Call{{Name: "Send", Prepare: func(t *testing.T, transport http.RoundTripper) awstest.Prepared {
+			url, receive := create(t)
+			received := map[string]bool{} // that a message has come twice is allowed
+			return awstest.Prepared{
+				ID: url,
+				Do: func(ctx context.Context) (any, error) {
+					return nil, send(ctx, awstest.Config(t, endpointVariable, transport), url)
+				},
+				State: func() any {
+					for _, body := range receive() {
+						received[body] = true
+					}
+					return received
+				},
+			}
+		}}}
 	}
+	t.Run("task queue", func(t *testing.T) {
+		awstest.Sweep[task.Queue](t, sending(func(ctx context.Context, cfg aws.Config, url string) error {
+			return sqsqueue.NewQueue(cfg, url).Send(ctx, m)
+		}))
+	})
+	t.Run("dead letter queue", func(t *testing.T) {
+		awstest.Sweep[task.DeadLetterQueue](t, sending(func(ctx context.Context, cfg aws.Config, url string) error {
+			return sqsqueue.NewDeadLetterQueue(cfg, url).Send(ctx, m.Body())
+		}))
+	})
+}
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	const url = "http://service.test/queue"
+	t.Run("task queue", func(t *testing.T) {
+		awstest.Outage(t, func(cfg aws.Config) task.Queue { return sqsqueue.NewQueue(cfg, url) })
+	})
+	t.Run("dead letter queue", func(t *testing.T) {
+		awstest.Outage(t, func(cfg aws.Config) task.DeadLetterQueue { return sqsqueue.NewDeadLetterQueue(cfg, url) })
+	})
 }

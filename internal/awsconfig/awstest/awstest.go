@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"tasks/internal/awsconfig"
 )
 
 // Config returns a configuration for the endpoint in an environment variable,
@@ -39,6 +41,7 @@ func Config(t *testing.T, variable string, transport http.RoundTripper) aws.Conf
 		HTTPClient: &http.Client{Transport: transport, Timeout: 30 * time.Second},
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
+				awsconfig.RetryCutAnswers(o)
 				o.MaxAttempts = 5
 				o.RateLimiter = ratelimit.None // more faults than any quota of retries allows
 				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return time.Millisecond, nil })

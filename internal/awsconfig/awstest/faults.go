@@ -2,30 +2,45 @@ package awstest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"syscall"
 )
 
 // Fault is what can happen to a request.
-type Fault int
+type Fault string
 
-// The faults.
+// The faults. Of a request that gets an answer of the service's own, or none at
+// all, nothing has taken effect.
 const (
 	// None lets the request through.
-	None Fault = iota
+	None Fault = ""
 	// Lost resets the connection before the request has any effect.
-	Lost
+	Lost Fault = "lost"
 	// AppliedThenReset lets the request take effect and resets the connection
 	// in place of the answer.
-	AppliedThenReset
-	// Throttled refuses the request.
-	Throttled
-	// ServerError answers 500; the request has no effect.
-	ServerError
+	AppliedThenReset Fault = "applied, its answer lost"
+	// AppliedThenCut lets the request take effect and cuts its answer in half.
+	AppliedThenCut Fault = "applied, its answer cut off"
+	// AppliedLate resets the connection; the request takes effect in
+	// ApplyLate.
+	AppliedLate Fault = "applied late, after it was given up"
+	// Hung gives no answer until the client gives up.
+	Hung Fault = "hung"
+	// Throttled, ThroughputExceeded and TooManyRequests refuse the request, in
+	// the words of different services.
+	Throttled          Fault = "ThrottlingException"
+	ThroughputExceeded Fault = "ProvisionedThroughputExceededException"
+	TooManyRequests    Fault = "TooManyRequestsException"
+	// ServerError answers 500, and BadGateway 503 with a page for people, as
+	// what stands before a service does.
+	ServerError Fault = "InternalServerError"
+	BadGateway  Fault = "503"
 )
 
 // Transport is an http.RoundTripper with faults. The zero Transport has none.
@@ -38,6 +53,21 @@ type Transport struct {
 
 	mu     sync.Mutex
 	counts map[string]int
+	late   []func() error
+}
+
+// ApplyLate lets the requests that AppliedLate hit take effect now.
+func (t *Transport) ApplyLate() error {
+	t.mu.Lock()
+	late := t.late
+	t.late = nil
+	t.mu.Unlock()
+	for _, apply := range late {
+		if err := apply(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Count returns how many requests of an operation were sent, with all attempts.
@@ -65,7 +95,11 @@ func Rotate(faults ...Fault) func(operation string, attempt int) Fault {
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	operation := operationOf(req)
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	operation := operationOf(req, body)
 	t.mu.Lock()
 	if t.counts == nil {
 		t.counts = map[string]int{}
@@ -73,10 +107,6 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.counts[operation]++
 	t.mu.Unlock()
 
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		return nil, err
-	}
 	fault := None
 	if t.Choose != nil {
 		fault = t.Choose(operation, attemptOf(req))
@@ -84,10 +114,29 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch fault {
 	case Lost:
 		return nil, syscall.ECONNRESET
-	case Throttled:
-		return answer(req, http.StatusBadRequest, "ThrottlingException"), nil
+	case AppliedLate:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.late = append(t.late, func() error {
+			_, _, err := exchange(req.WithContext(context.WithoutCancel(req.Context())), body)
+			return err
+		})
+		return nil, syscall.ECONNRESET
+	case Hung:
+		<-req.Context().Done()
+		return nil, context.Cause(req.Context())
+	case Throttled, ThroughputExceeded:
+		return answer(req, http.StatusBadRequest, fault), nil
+	case TooManyRequests:
+		return answer(req, http.StatusTooManyRequests, fault), nil
 	case ServerError:
-		return answer(req, http.StatusInternalServerError, "InternalServerError"), nil
+		return answer(req, http.StatusInternalServerError, fault), nil
+	case BadGateway:
+		resp := answer(req, http.StatusServiceUnavailable, fault)
+		resp.Header = http.Header{"Content-Type": {"text/html"}}
+		resp.Body = io.NopCloser(strings.NewReader("<html>try again</html>"))
+		resp.ContentLength = -1
+		return resp, nil
 	}
 	send := func(body []byte) (*http.Response, []byte, error) { return exchange(req, body) }
 	var resp *http.Response
@@ -100,8 +149,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fault == AppliedThenReset {
+	switch fault {
+	case AppliedThenReset:
 		return nil, syscall.ECONNRESET
+	case AppliedThenCut:
+		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(got[:len(got)/2]), cut{}))
+		return resp, nil
 	}
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(got)), int64(len(got))
 	return resp, nil
@@ -120,8 +173,12 @@ func exchange(req *http.Request, body []byte) (*http.Response, []byte, error) {
 }
 
 // operationOf returns the operation's name: the JSON protocols have it in a
-// header, RPC v2 at the end of the path.
-func operationOf(req *http.Request) string {
+// header, RPC v2 at the end of the path, and the query protocol in the body.
+func operationOf(req *http.Request, body []byte) string {
+	if isQuery(req) {
+		form, _ := url.ParseQuery(string(body))
+		return form.Get("Action")
+	}
 	if target := req.Header.Get("X-Amz-Target"); target != "" {
 		return target[strings.LastIndex(target, ".")+1:]
 	}
@@ -137,12 +194,31 @@ func attemptOf(req *http.Request) int {
 	return n
 }
 
-func answer(req *http.Request, status int, errorType string) *http.Response {
+// cut is the end of an answer that was cut off.
+type cut struct{}
+
+func (cut) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// answer returns an error of the service's own, in the protocol of the request.
+func answer(req *http.Request, status int, errorType Fault) *http.Response {
+	header := http.Header{"Content-Type": {req.Header.Get("Content-Type")}, "X-Amzn-Errortype": {string(errorType)}}
 	body := fmt.Sprintf(`{"__type":%q,"message":"injected"}`, errorType)
-	header := http.Header{"Content-Type": {req.Header.Get("Content-Type")}, "X-Amzn-Errortype": {errorType}}
+	switch {
+	case req.Header.Get("Smithy-Protocol") == "rpc-v2-cbor": // a map of one text
+		header.Set("Smithy-Protocol", "rpc-v2-cbor")
+		body = "\xa1\x66__type\x78" + string(rune(len(errorType))) + string(errorType)
+	case isQuery(req):
+		header.Set("Content-Type", "text/xml")
+		body = fmt.Sprintf("<ErrorResponse><Error><Code>%s</Code></Error></ErrorResponse>", errorType)
+	}
 	return &http.Response{
 		Status: http.StatusText(status), StatusCode: status, Header: header, Request: req,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
 	}
+}
+
+// isQuery tells whether a request is of the old query protocol.
+func isQuery(req *http.Request) bool {
+	return strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 }
