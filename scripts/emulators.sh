@@ -78,7 +78,7 @@ venv() {
 # credentials "test" and "test". If AUTH is true, it checks signatures and
 # policies. It speaks TLS, which the queues' policies ask for. Sets $endpoint,
 # and $aws_python, a Python with the SDK; and the environment of all that is to
-# use it.
+# use it. The functions use $functions_endpoint, if that is set, in its place.
 start_ministack() {
 	need openssl python3
 	local venv port
@@ -100,7 +100,7 @@ start_ministack() {
 	# Not by its own command, which opens port 443 too. SFTP and MQTT are its
 	# side servers.
 	start ministack "$port" env \
-		AUTH="$1" MINISTACK_ACCOUNT_ID=$account MINISTACK_REGION=$region \
+		AWS_ENDPOINT_URL="${functions_endpoint:-$endpoint}" AUTH="$1" MINISTACK_ACCOUNT_ID=$account MINISTACK_REGION=$region \
 		GATEWAY_PORT="$port" MINISTACK_HOST=localhost SFTP_ENABLED=0 IOT_MTLS_ENABLED=0 \
 		USE_SSL=1 MINISTACK_SSL_CERT="$logs/cert.pem" MINISTACK_SSL_KEY="$logs/key.pem" \
 		TMPDIR="$logs/tmp" S3_DATA_DIR="$logs/tmp/s3" \
