@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // functionOf returns the name of the function whose process has the other end of
@@ -21,7 +20,9 @@ func functionOf(address string) string {
 // kill kills that process.
 func kill(address string) {
 	if pid, name := processOf(address); name != "" {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		if process, err := os.FindProcess(pid); err == nil {
+			_ = process.Kill()
+		}
 	}
 }
 
