@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -328,8 +329,9 @@ type run struct {
 }
 
 // readTrace reads what the hosts have done since it was read last, and returns
-// the starts of the worker. Each of the points must be among those at which a
-// host was killed.
+// the starts of the worker. In one host's life none may be sooner after a failure
+// than it should. Each of the points must be among those at which a host was
+// killed.
 func (c *crash) readTrace(points []killPoint) (begun []run) {
 	c.t.Helper()
 	path := filepath.Join(c.dir, "trace")
@@ -341,14 +343,34 @@ func (c *crash) readTrace(points []killPoint) (begun []run) {
 		c.t.Fatal(err)
 	}
 	killed := map[killPoint]bool{}
+	type life struct { // of a task's run in a process
+		process int
+		id      task.ID
+		number  int
+	}
+	failed := map[life][]int64{}
 	for line := range strings.Lines(string(b)) {
-		what, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		fields := strings.SplitN(strings.TrimSpace(line), " ", 4)
+		process, err := strconv.Atoi(fields[0])
+		ms, errMS := strconv.ParseInt(fields[1], 10, 64)
+		if err := errors.Join(err, errMS); err != nil {
+			c.t.Fatalf("trace: %q: %v", line, err)
+		}
+		what, rest := fields[2], fields[3]
 		var r run
 		var point killPoint
 		switch what {
 		case "begun":
 			_, err = fmt.Sscan(rest, &r.id, &r.number, &r.startedAt)
 			begun = append(begun, r)
+			failures := failed[life{process, r.id, r.number}]
+			if n := len(failures); n > 0 && ms-failures[n-1] < int64(2000*n) {
+				c.t.Errorf("task %s: an attempt began %d ms after failure %d in the life of a host", r.id, ms-failures[n-1], n)
+			}
+		case "failed":
+			_, err = fmt.Sscan(rest, &r.id, &r.number)
+			l := life{process, r.id, r.number}
+			failed[l] = append(failed[l], ms)
 		case "worked":
 			_, err = fmt.Sscan(rest, &r.id, &r.number)
 			c.checker.Worked(r.id, r.number, nil)

@@ -65,6 +65,7 @@ func parseKillPoint(text string) (p killPoint, err error) {
 // child is what runs in a process of its own.
 type child struct {
 	trace *os.File // what it did, a line each; what is written is safe from a kill
+	began time.Time
 	host  *Host
 	point killPoint
 	times atomic.Int64 // that the point's operation was done
@@ -82,7 +83,7 @@ func serveProcess(dir, point string) error {
 	if err := errors.Join(err, errLog, errPoint); err != nil {
 		return err
 	}
-	p := &child{trace: trace, point: kill}
+	p := &child{trace: trace, began: time.Now(), point: kill}
 	p.host, err = New(Config{
 		Database:  filepath.Join(dir, "tasks.db"),
 		Worker:    workerFunc(p.work),
@@ -111,8 +112,10 @@ func serveProcess(dir, point string) error {
 	return p.host.Serve(ctx, listener)
 }
 
+// tell writes a line of the trace: the process, the milliseconds since it began,
+// whatever the machine's clock does, and what has happened.
 func (p *child) tell(format string, args ...any) error {
-	_, err := fmt.Fprintf(p.trace, format+"\n", args...)
+	_, err := fmt.Fprintf(p.trace, "%d %d %s\n", os.Getpid(), time.Since(p.began).Milliseconds(), fmt.Sprintf(format, args...))
 	return err
 }
 
@@ -128,7 +131,7 @@ func (p *child) work(ctx context.Context, t task.Task) error {
 		return ctx.Err()
 	}
 	if rand.Float64() < 0.3 {
-		return errors.New("bad luck")
+		return errors.Join(errors.New("bad luck"), p.tell("failed %s %d", t.ID, t.Run))
 	}
 	return p.tell("worked %s %d", t.ID, t.Run)
 }
