@@ -76,8 +76,8 @@ func (t *tx) expired(after int64, now task.Time, retention time.Duration) (expir
 		if err := rows.Scan(&last, &id, &r.run, &created, &expires, &live); err != nil {
 			return nil, 0, false, err
 		}
-		if created > now.Plus(-retention).Milli() {
-			return expired, last, false, nil // rows are in the order of their creation
+		if created > now.Plus(-retention).Milli() && created <= now.Milli() {
+			return expired, last, false, nil // rows are in the order of their creation, unless the clock was ahead
 		}
 		seen++
 		r.key = key(id)

@@ -146,3 +146,24 @@ func TestWhatIsOpenOrRedrivenIsNotRemoved(t *testing.T) {
 		}
 	})
 }
+
+// A task that was created while the clock was ahead ends no search for those
+// after it.
+func TestATaskOfTheFutureKeepsNoneFromBeingRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := openTest(t)
+		id, err := task.NewID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Create(t.Context(), task.New(id, "x", time.Now().Add(52*week))); err != nil {
+			t.Fatal(err)
+		}
+		finish(t, db, "x", false)
+		<-time.After(week)
+		if removed, err := db.RemoveExpired(t.Context(), task.At(time.Now()), week); removed != 1 || err != nil {
+			t.Errorf("removed %d tasks, %v, want 1", removed, err)
+		}
+	})
+}
