@@ -280,10 +280,17 @@ func (c *crash) check(points []killPoint) {
 		stored.Tasks[id] = t
 		c.checker.Saw(t)
 		c.ended[t.Status]++
+		counted := 0
 		for _, a := range t.Attempts {
-			if a.NotCounted {
+			switch {
+			case a.NotCounted:
 				c.interrupted++
+			case a.Run == t.Run:
+				counted++
 			}
+		}
+		if t.Status == task.DLQ && t.ErrorType != string(task.NotStarted) && counted != 3 {
+			c.t.Errorf("task %s is in the DLQ after %d attempts, want 3: %+v", id, counted, t.Attempts)
 		}
 	}
 	if stored.DeadLettered, err = db.Metrics().Sum(ctx, task.DeadLettered, time.Time{}); err != nil {
