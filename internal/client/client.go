@@ -61,7 +61,7 @@ type Client struct {
 // New returns a client. It connects when it is first used.
 func New(cfg Config) (*Client, error) {
 	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, fmt.Errorf("%q is no URL of an API: want one such as http://127.0.0.1:3000/local", cfg.URL)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()

@@ -14,7 +14,7 @@ func FuzzURL(f *testing.F) {
 	for _, raw := range []string{
 		"https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/dev", "https://a.execute-api.us-east-1.amazonaws.com:443/", "https://a.execute-api.cn-north-1.amazonaws.com.cn",
 		"https://a.execute-api.us-east-1.amazonaws.com.evil.example", "https://evil.example/.execute-api.us-east-1.amazonaws.com", "https://me@a.execute-api.us-east-1.api.aws",
-		"https://a.execute-api.us-east-1.amazonaws.com%2eevil.example", "http://127.0.0.1:3000/local//", "http://[::1%25eth0]/", "//x", "https://a\\.execute-api.eu-west-1.api.aws",
+		"https://a.execute-api.us-east-1.amazonaws.com%2eevil.example", "http://127.0.0.1:3000/local//", "http://[::1%25eth0]/", "//x", "http://127.0.0.1:3000/local?", "https://a\\.execute-api.eu-west-1.api.aws",
 	} {
 		f.Add(raw)
 	}
