@@ -27,6 +27,11 @@
 // After a while the faults end (World.Calm) and the system has days to mend
 // itself.
 //
+// A new kind of fault is a call of Fault, a new invariant a line in Checker. Keys
+// of calls that are parked at once must differ, or it must not matter which goes
+// first. A new draw changes what every seed does: numbers that were noted before
+// mean nothing then.
+//
 // # What is checked
 //
 // Checker sees each record after each write, each run of the worker and each
