@@ -64,17 +64,24 @@ func (t *Table) whole(ctx context.Context, r record) (task.Task, error) {
 	if r.AnswerBytes == 0 {
 		return r.task(), nil
 	}
+	whole := r.task()
+	var err error
+	whole.Answer, err = t.answer(ctx, r.ID)
+	return whole, err
+}
+
+// answer reads a task's large answer.
+func (t *Table) answer(ctx context.Context, id task.ID) (answer string, err error) {
 	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &t.name, Key: key(answerKey(r.ID)), ConsistentRead: aws.Bool(true),
+		TableName: &t.name, Key: key(answerKey(id)), ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return task.Task{}, unavailable("get the answer of", r.ID, err)
+		return "", unavailable("get the answer of", id, err)
 	}
-	whole := r.task()
-	if err := attributevalue.Unmarshal(out.Item["answer"], &whole.Answer); err != nil || len(whole.Answer) != r.AnswerBytes {
-		return task.Task{}, fmt.Errorf("the answer of task %s is not in the table", r.ID)
+	if err := attributevalue.Unmarshal(out.Item["answer"], &answer); err != nil || answer == "" {
+		return "", fmt.Errorf("the answer of task %s is not in the table", id)
 	}
-	return whole, nil
+	return answer, nil
 }
 
 // Quarantine implements task.Store.

@@ -83,3 +83,28 @@ func idAt(t *testing.T, at time.Time) task.ID {
 	digits := fmt.Sprintf("%012x", at.UnixMilli())
 	return task.ID(digits[:8]+"-"+digits[8:]) + newID(t)[13:]
 }
+
+// TestALargeAnswerThatCannotBeReadOpensNoAttempt: an outage uses up none.
+func TestALargeAnswerThatCannotBeReadOpensNoAttempt(t *testing.T) {
+	t.Parallel()
+	transport := &awstest.Transport{Choose: func(operation string, _ int) awstest.Fault {
+		if operation == "GetItem" {
+			return awstest.Lost
+		}
+		return awstest.None
+	}}
+	table, _, _ := open(t, transport)
+	submitted := task.New(newID(t), strings.Repeat("x", dynamotable.MaxInlineAnswer+1), time.Now())
+	if _, err := table.Create(t.Context(), submitted); err != nil {
+		t.Fatal(err)
+	}
+	claim := task.ClaimRequest{Message: submitted.Message(), ExecutionID: execution, Token: "token", Now: task.At(time.Now()), Lease: time.Minute}
+	if _, _, err := table.Claim(t.Context(), claim); !task.IsKind(err, task.Unavailable) {
+		t.Fatalf("Claim: got %v, want an error of kind %s", err, task.Unavailable)
+	}
+	transport.Choose = nil
+	got, err := table.Get(t.Context(), submitted.ID)
+	if err != nil || got.Status != task.Pending || len(got.Attempts) > 0 {
+		t.Errorf("got %s with the attempts %v, %v, want it PENDING without any", got.Status, got.Attempts, err)
+	}
+}

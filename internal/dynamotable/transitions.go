@@ -8,24 +8,29 @@ import (
 	"tasks/internal/task"
 )
 
-// Claim implements task.Store.
+// Claim implements task.Store. A large answer is read before the claim is made: one
+// that can't be read opens no attempt.
 func (t *Table) Claim(ctx context.Context, r task.ClaimRequest) (task.ClaimOutcome, task.Task, error) {
-	outcome := task.ClaimRun
-	after, err := t.update(ctx, r.TaskID, firstClaim(r), func(current *task.Task) error {
+	outcome, large := task.ClaimRun, ""
+	after, err := t.update(ctx, r.TaskID, firstClaim(r), func(current *task.Task) (err error) {
 		outcome = current.Claim(r)
-		return nil
+		if outcome == task.ClaimRun && current.Answer == "" && large == "" {
+			large, err = t.answer(ctx, r.TaskID)
+		}
+		return err
 	})
 	if err != nil {
 		return 0, task.Task{}, err
 	}
-	if outcome != task.ClaimRun {
-		return outcome, after.task(), nil
+	claimed := after.task()
+	if large != "" {
+		claimed.Answer = large
 	}
-	whole, err := t.whole(ctx, after)
-	return outcome, whole, err
+	return outcome, claimed, nil
 }
 
-// firstClaim guesses that the task is PENDING and was never claimed.
+// firstClaim guesses that the task is PENDING, was never claimed and has no large
+// answer.
 func firstClaim(r task.ClaimRequest) *guess {
 	claimed := task.Task{ID: r.TaskID, Run: r.Run, Status: task.Pending}
 	claimed.Claim(r)
@@ -35,6 +40,7 @@ func firstClaim(r task.ClaimRequest) *guess {
 			expression.Name("status").Equal(expression.Value(task.Pending)),
 			expression.Name("run").Equal(expression.Value(r.Run)),
 			expression.AttributeNotExists(expression.Name("attempts")),
+			expression.AttributeNotExists(expression.Name("answerBytes")),
 		),
 		change: expression.
 			Set(expression.Name("status"), expression.Value(after.Status)).
