@@ -4,7 +4,8 @@
 //
 //	on AWS                      here
 //	API Gateway                 front (http.go)
-//	Lambda                      invoke (function.go)
+//	its throttle                backlog (backlog.go)
+//	Lambda                      invoke (invoke.go), its concurrency slots (slots.go)
 //	SQS, event source mappings  taskdb's queues, mapping (mapping.go)
 //	Step Functions              Executions (executions.go), on package asl
 //	its service integrations    runTask (integrations.go)
@@ -12,7 +13,8 @@
 //	DynamoDB, CloudWatch        taskdb
 //	its TTL                     removeExpired (retention.go)
 //
-// functions.go puts the handlers together.
+// wire.go puts the handlers together. outage.go keeps the log readable while the
+// file can't be used.
 package host
 
 import (
