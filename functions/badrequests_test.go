@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tasks/internal/api"
+	"tasks/internal/api/apitest"
 	"tasks/internal/awsconfig"
 	"tasks/internal/host"
 	"tasks/internal/task"
@@ -31,10 +32,10 @@ import (
 // wherever it arrives.
 type badRequest struct {
 	name string
-	// method, path below the stage, with the query, content type and body are
-	// what a client sends. {ordinary}, {dead} and {unknown} stand for tasks'
+	// method, path below the stage, with the query, content type, idempotency key
+	// and body are what a client sends. {ordinary}, {dead} and {unknown} stand for tasks'
 	// ids, of a task that is not in the DLQ, one that is, and none.
-	method, path, contentType, body string
+	method, path, contentType, key, body string
 
 	want   int
 	detail string // part of it
@@ -51,6 +52,9 @@ func badRequests() []badRequest {
 	}
 	typed := func(name, contentType, detail string) badRequest {
 		return badRequest{name: name, method: "POST", path: "/tasks", contentType: contentType, body: `{"answer": "42"}`, want: http.StatusUnsupportedMediaType, detail: detail}
+	}
+	keyed := func(name, key, detail string) badRequest {
+		return badRequest{name: name, method: "POST", path: "/tasks", contentType: isJSON, key: key, body: `{"answer": "42"}`, want: http.StatusBadRequest, detail: detail}
 	}
 	plain := func(name, method, path string, want int, detail string) badRequest {
 		return badRequest{name: name, method: method, path: path, want: want, detail: detail}
@@ -119,6 +123,9 @@ func badRequests() []badRequest {
 		{name: "a redrive with a body", method: "POST", path: "/tasks/{dead}/redrive", contentType: isJSON, body: "{}", want: malformed, detail: "no body"},
 		plain("a redrive with a query", "POST", "/tasks/{dead}/redrive?verbose=1", malformed, `"verbose"`),
 
+		keyed("a long idempotency key", strings.Repeat("k", task.MaxKeyLength+1), "1 to 255"),
+		byGateway(keyed("an idempotency key that is not ASCII", "clé", "ASCII")),
+
 		plain("an unknown path", "GET", "/jobs", notFound, "/tasks/{taskId}"),
 		plain("a path that ends in a slash", "GET", "/tasks/{ordinary}/", notFound, "/tasks/{taskId}"),
 		plain("a wrong method", "DELETE", "/tasks", notAllowed, "Use POST, GET"),
@@ -176,6 +183,9 @@ func gatewayEvent(r badRequest, path string) api.Request {
 	}
 	if r.contentType != "" {
 		req.Headers["content-type"] = r.contentType
+	}
+	if r.key != "" {
+		req.Headers["idempotency-key"] = r.key
 	}
 	req.RequestContext.Stage, req.RequestContext.HTTP.Method, req.RequestContext.HTTP.Path = "dev", r.method, req.RawPath
 	got := strings.Split(path, "/")
@@ -237,27 +247,37 @@ type stage struct {
 	sign           func(t *testing.T, req *http.Request, body string)
 }
 
-func (s stage) send(t *testing.T, method, path, contentType, body string) answered {
+func (s stage) get(t *testing.T, path string) answered {
+	t.Helper()
+	return s.send(t, badRequest{method: "GET"}, path)
+}
+
+// send sends a request to a path.
+func (s stage) send(t *testing.T, r badRequest, path string) answered {
 	t.Helper()
 	u, err := url.Parse(s.url)
 	if err != nil {
 		t.Fatal(err)
 	}
+	below := path
 	path, query, _ := strings.Cut(path, "?")
 	u.Path += path
 	u.RawQuery = query
-	req, err := http.NewRequestWithContext(t.Context(), method, u.String(), strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), r.method, u.String(), strings.NewReader(r.body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
+	if r.contentType != "" {
+		req.Header.Set("Content-Type", r.contentType)
 	}
-	if len(body) > 1<<20 {
+	if r.key != "" {
+		req.Header.Set("Idempotency-Key", r.key)
+	}
+	if len(r.body) > 1<<20 {
 		req.Header.Set("Expect", "100-continue") // or a refusal could be lost to the body that nobody reads
 	}
 	if s.sign != nil {
-		s.sign(t, req, body)
+		s.sign(t, req, r.body)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -268,6 +288,10 @@ func (s stage) send(t *testing.T, method, path, contentType, body string) answer
 	if err != nil {
 		t.Fatal(err)
 	}
+	apitest.Check(t, apitest.Exchange{
+		Method: r.method, Path: below, RequestHeader: req.Header, RequestBody: r.body,
+		Status: resp.StatusCode, Header: resp.Header, Body: string(b),
+	})
 	return answered{resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header.Get("Allow"), b}
 }
 
@@ -275,13 +299,13 @@ func (s stage) send(t *testing.T, method, path, contentType, body string) answer
 func (s stage) state(t *testing.T) string {
 	t.Helper()
 	var list api.List
-	got := s.send(t, "GET", "/tasks?limit=100", "", "")
+	got := s.get(t, "/tasks?limit=100")
 	if err := json.Unmarshal(got.body, &list); err != nil || got.status != http.StatusOK {
 		t.Fatalf("list: got %d %s, %v", got.status, got.body, err)
 	}
 	var state bytes.Buffer
 	for _, summary := range list.Tasks {
-		fmt.Fprintf(&state, "%s\n", s.send(t, "GET", "/tasks/"+string(summary.TaskID), "", "").body)
+		fmt.Fprintf(&state, "%s\n", s.get(t, "/tasks/"+string(summary.TaskID)).body)
 	}
 	return state.String()
 }
@@ -295,7 +319,7 @@ func (s stage) exercise(t *testing.T, skip func(badRequest) bool) {
 					t.Skip("the gateway answers, or changes the request")
 				}
 				for range 2 {
-					r.check(t, s.send(t, r.method, r.pathWith(s.ordinary, s.dead), r.contentType, r.body))
+					r.check(t, s.send(t, r, r.pathWith(s.ordinary, s.dead)))
 				}
 			})
 		}
@@ -372,7 +396,7 @@ func TestBadRequestsOnAStage(t *testing.T) {
 	}
 	for status, id := range map[task.Status]*task.ID{task.DLQ: &s.dead, task.Processed: &s.ordinary} {
 		var list api.List
-		got := s.send(t, "GET", "/tasks?status="+string(status), "", "")
+		got := s.get(t, "/tasks?status="+string(status))
 		if err := json.Unmarshal(got.body, &list); err != nil || len(list.Tasks) == 0 {
 			t.Fatalf("list the tasks that are %s: got %d %s, want one at least", status, got.status, got.body)
 		}

@@ -81,7 +81,7 @@ func TestSubmitEvents(t *testing.T) {
 func TestStatusEvents(t *testing.T) {
 	t.Parallel()
 	eachEvent(t, "status", map[string]answers{
-		"list": {200, 200}, "list-page": {200, 200}, "get": {200, 200}, "history": {200, 200},
+		"description": {200, 200}, "list": {200, 200}, "list-page": {200, 200}, "get": {200, 200}, "history": {200, 200},
 		"list-bad-limit": {400, 400},
 		"get-unknown":    {404, 404}, "get-odd-id": {404, 404}, "unknown-path": {404, 404},
 		"wrong-method": {405, 405},

@@ -100,7 +100,7 @@ func TestImports(t *testing.T) {
 					return isMain && path == name
 				case within(path, oneMachine...):
 					return false
-				case within(path, "tasks/internal/task", "tasks/internal/api", "tasks/internal/awslambda"):
+				case within(path, "tasks/api", "tasks/internal/task", "tasks/internal/api", "tasks/internal/awslambda"):
 					return true
 				case within(path, "tasks", "github.com/aws/aws-sdk-go-v2"):
 					return isMain

@@ -24,6 +24,9 @@ func hang(ctx context.Context) error {
 }
 
 func (hungStore) Create(ctx context.Context, _ task.Task) (bool, error) { return false, hang(ctx) }
+func (hungStore) CreateOnce(ctx context.Context, _ task.Task, _ task.IdempotencyKey) (task.ID, bool, error) {
+	return "", false, hang(ctx)
+}
 func (hungStore) Get(ctx context.Context, _ task.ID) (task.Task, error) {
 	return task.Task{}, hang(ctx)
 }
@@ -49,6 +52,7 @@ func TestAnswersWhileTheStoreHangs(t *testing.T) {
 		req    api.Request
 	}{
 		{api.SubmitRoute, submits.Handle, api.Request{Body: `{"answer": "42"}`, Headers: map[string]string{"content-type": isJSON}}},
+		{api.SubmitRoute, submits.Handle, api.Request{Body: `{"answer": "42"}`, Headers: map[string]string{"content-type": isJSON, "idempotency-key": "k"}}},
 		{api.RedriveRoute, redrives.Handle, api.Request{PathParameters: id}},
 		{api.ListRoute, shows.Handle, api.Request{}},
 		{api.GetRoute, shows.Handle, api.Request{PathParameters: id}},

@@ -10,6 +10,7 @@ import (
 	"tasks/functions/status"
 	"tasks/functions/submit"
 	"tasks/internal/api"
+	"tasks/internal/api/apitest"
 	"tasks/internal/task"
 	"tasks/internal/task/tasktest"
 )
@@ -46,7 +47,8 @@ func newSystem() *system {
 	return s
 }
 
-// serve takes a request to its function, as API Gateway does.
+// serve takes a request to its function, as API Gateway does, and holds the answer
+// against the API's description.
 func (s *system) serve(t *testing.T, req api.Request) api.Response {
 	t.Helper()
 	function := "status"
@@ -60,6 +62,7 @@ func (s *system) serve(t *testing.T, req api.Request) api.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
+	apitest.Check(t, apitest.OfFunction(req, resp))
 	return resp
 }
 

@@ -96,7 +96,8 @@ var elsewhere = map[string]string{
 // operations returns the operations of an AWS service that a method of a
 // package calls, itself or by what it refers to in that package: functions are
 // told apart by name alone, so there may be one too many, and never too few. An
-// operation is known by its input, such as dynamodb.PutItemInput.
+// operation is known by its input, such as dynamodb.PutItemInput. A role allows
+// what a transaction is made of, such as types.Put, and not the transaction.
 func operations(t *testing.T, folder, sdk, method string) map[string]bool {
 	t.Helper()
 	bodies := map[string][]ast.Node{}
@@ -120,8 +121,13 @@ func operations(t *testing.T, folder, sdk, method string) map[string]bool {
 				case *ast.CompositeLit:
 					if input, ok := n.Type.(*ast.SelectorExpr); ok {
 						operation, isInput := strings.CutSuffix(input.Sel.Name, "Input")
-						if pkg, ok := input.X.(*ast.Ident); ok && isInput && pkg.Name == sdk {
+						pkg, _ := input.X.(*ast.Ident)
+						switch {
+						case pkg == nil:
+						case isInput && pkg.Name == sdk && operation != "TransactWriteItems":
 							found[operation] = true
+						case pkg.Name == "types" && input.Sel.Name == "Put":
+							found["PutItem"] = true
 						}
 					}
 				case *ast.Ident:

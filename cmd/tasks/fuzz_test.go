@@ -80,7 +80,9 @@ func FuzzAnswers(f *testing.F) {
 	add(503, `{"message":`+evil+`}`)
 	var status int
 	var body string
+	var next func() // called for each request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		next()
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}))
@@ -93,7 +95,10 @@ func FuzzAnswers(f *testing.F) {
 		}
 		status, body = code, answer
 		args := commands[int(command)%len(commands)]
-		got := runWith(t.Context(), "", map[string]string{"TASKS_API": server.URL}, args...)
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer interrupt()
+		next = func() { next = interrupt } // what has no answer is sent again, and for half a minute
+		got := runWith(ctx, "", map[string]string{"TASKS_API": server.URL}, args...)
 		harmless(t, got.Out)
 		harmless(t, got.ErrOut)
 		if got.Code != exitDone && (got.Code != exitFailed || !strings.HasPrefix(lastLine(got.ErrOut), "tasks: ")) {

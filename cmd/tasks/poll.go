@@ -51,6 +51,20 @@ func insistently[T any](ctx context.Context, send func() (T, error), waits func(
 	}
 }
 
+// untilAnswered is insistently for a request that has an idempotency key: if it may
+// have been carried out, it is sent again until it is answered, or patience ends.
+func untilAnswered[T any](ctx context.Context, send func() (T, error), waits func(error, time.Duration)) (T, error) {
+	v, err := insistently(ctx, send, waits)
+	if !client.Ambiguous(err) {
+		return v, err
+	}
+	v, last := patiently(ctx, func() (T, error) { return insistently(ctx, send, waits) })
+	if last != nil && !client.Ambiguous(last) {
+		return v, err // a later refusal says nothing of the first request
+	}
+	return v, last
+}
+
 // tellPutOff tells that a request is sent again later.
 func (c *cli) tellPutOff(err error, after time.Duration) {
 	c.errOut.printf("%s; sent again in %v\n", printable(err.Error()), after.Round(time.Second))

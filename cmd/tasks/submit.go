@@ -8,15 +8,18 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"tasks/internal/api"
+	"tasks/internal/client"
 	"tasks/internal/task"
 )
 
 func newSubmitCommand(c *cli) *cobra.Command {
 	var wait bool
+	var key string
 	cmd := &cobra.Command{
 		Use:   "submit [ANSWER|-]",
 		Short: "Submit a task",
@@ -25,24 +28,27 @@ func newSubmitCommand(c *cli) *cobra.Command {
 The answer is the argument, or with - or none, standard input to its end,
 without the line break that closes it. It is UTF-8 of at most 256 KiB.
 
-A server that has too much to do puts the request off, and it is sent again when
-the server says, for 2 minutes at most.
+The request has an idempotency key, a random one or --idempotency-key: it can be
+sent again and is one task, for 24 hours. It is sent again if it has no answer, and
+when the server has too much to do and puts it off, for 2 minutes at most.
 
 With --wait, wait for the task to be final and print how it ended. The exit
 code is then 0 if it was processed and 3 if it ended in the DLQ.`,
 		Example: `  tasks submit "What is six times seven?"
   tasks submit --wait --json - < answer.txt
-  id=$(tasks submit "42") && tasks get "$id"`,
+  id=$(tasks submit "42") && tasks get "$id"
+  tasks submit --idempotency-key "order 4711" "42"   # once, however often it is run`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			answer, err := c.answer(args)
 			if err != nil {
 				return err
 			}
-			return c.submit(cmd, answer, wait)
+			return c.submit(cmd, answer, key, wait)
 		},
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the task is final")
+	cmd.Flags().StringVar(&key, "idempotency-key", "", "name the request, 1 to 255 printable characters of ASCII (default: a random one)")
 	return cmd
 }
 
@@ -71,15 +77,21 @@ func (c *cli) answer(args []string) (string, error) {
 	return string(answer), nil
 }
 
-func (c *cli) submit(cmd *cobra.Command, answer string, wait bool) error {
+func (c *cli) submit(cmd *cobra.Command, answer, key string, wait bool) error {
 	ctx := cmd.Context()
 	cl, err := c.client(ctx, 1)
 	if err != nil {
 		return err
 	}
-	accepted, err := insistently(ctx, func() (api.Accepted, error) { return cl.Submit(ctx, answer) }, c.tellPutOff)
+	if key == "" {
+		key = uuid.NewString()
+	}
+	accepted, err := untilAnswered(ctx, func() (api.Accepted, error) { return cl.Submit(ctx, answer, key) }, c.tellPutOff)
+	if client.Ambiguous(err) {
+		return fmt.Errorf("%w; the task may have been accepted: to send the same request again, add --idempotency-key %q", err, key)
+	}
 	if err != nil {
-		return mayHaveHappened(err, "accepted")
+		return err
 	}
 	if c.json && !wait {
 		return c.out.json(accepted)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,12 +64,39 @@ func TestSubmit(t *testing.T) {
 			ErrOut: "429 Too Many Requests: 7 tasks are waiting.; sent again in 1s\n",
 		})
 	})
-	t.Run("says that a request without an answer may have been accepted", func(t *testing.T) {
+	t.Run("sends again what has no answer, under the same key", func(t *testing.T) {
+		t.Parallel()
+		for _, args := range [][]string{{"submit", "42"}, {"submit", "--idempotency-key", "order 4711", "42"}} {
+			f := newFakeServer(t)
+			var keys []string
+			f.hooks = append(f.hooks, func(w http.ResponseWriter, r *http.Request) bool {
+				keys = append(keys, r.Header.Get("Idempotency-Key"))
+				switch len(keys) {
+				case 1:
+					return hangUp(w, r)
+				case 2:
+					problem(w, http.StatusInternalServerError, "No luck.")
+					return true
+				}
+				return false
+			})
+			check(t, f.run(t, args...), result{Out: firstID + "\n"})
+			if len(keys) != 3 || keys[0] == "" || len(slices.Compact(slices.Clone(keys))) != 1 || len(args) > 2 && keys[0] != args[2] {
+				t.Errorf("got the keys %q, want one, three times", keys)
+			}
+		}
+	})
+	t.Run("says that a request without an answer may have been accepted, and how to send it again", func(t *testing.T) {
 		t.Parallel()
 		f := newFakeServer(t)
-		f.hooks = append(f.hooks, hangUp)
-		got := f.run(t, "submit", "42")
-		if want := "; the task may have been accepted\n"; got.Code != exitFailed || !strings.HasSuffix(got.ErrOut, want) {
+		ctx, cancel := context.WithCancel(t.Context())
+		f.hooks = append(f.hooks, func(w http.ResponseWriter, _ *http.Request) bool {
+			problem(w, http.StatusBadGateway, "No luck.")
+			cancel()
+			return true
+		})
+		got := f.runIn(ctx, "", "submit", "--idempotency-key", "k", "42")
+		if want := `the task may have been accepted: to send the same request again, add --idempotency-key "k"`; got.Code != exitFailed || !strings.Contains(got.ErrOut, want) {
 			t.Errorf("got %+v, want code 1 and %q", got, want)
 		}
 	})

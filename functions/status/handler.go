@@ -1,5 +1,5 @@
-// Package status is the function behind GET /tasks, GET /tasks/{taskId}, GET
-// /tasks/{taskId}/history and every request that no route takes.
+// Package status is the function behind every GET, of tasks, a task, its history
+// and the API's description, and behind every request that no route takes.
 package status
 
 import (
@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	openapi "tasks/api"
 	"tasks/internal/api"
 	"tasks/internal/awslambda"
 	"tasks/internal/task"
@@ -24,11 +25,22 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, req api.Request) (api.Response, error) {
 	ctx, cancel := awslambda.Reserve(ctx)
 	defer cancel()
+	if req.RouteKey == api.DescriptionRoute {
+		return h.description(ctx, req), nil
+	}
 	body, err := h.answer(ctx, req)
 	if err != nil {
 		return api.Fail(ctx, h.Log, err), nil
 	}
 	return api.JSON(http.StatusOK, body), nil
+}
+
+// description answers with the API's description. It needs no store.
+func (h *Handler) description(ctx context.Context, req api.Request) api.Response {
+	if _, err := api.Query(req); err != nil {
+		return api.Fail(ctx, h.Log, err)
+	}
+	return api.Text(http.StatusOK, "application/yaml", openapi.Description)
 }
 
 func (h *Handler) answer(ctx context.Context, req api.Request) (any, error) {

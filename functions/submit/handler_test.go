@@ -3,6 +3,7 @@ package submit
 import (
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -72,6 +73,57 @@ func TestHandleAcceptsATask(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestHandleAcceptsARequestWithAKeyOnce(t *testing.T) {
+	t.Parallel()
+	h, store, queue := newHandler(true)
+	send := func(key, body string) api.Response {
+		t.Helper()
+		req := post("")
+		req.Headers["idempotency-key"], req.Body = key, body
+		resp, err := h.Handle(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	first := send("order 4711", `{"answer": "42"}`)
+	if first.StatusCode != 202 || first.Headers["Idempotent-Replayed"] != "" {
+		t.Fatalf("got %+v, want 202 for a new task", first)
+	}
+	for _, body := range []string{`{"answer": "42"}`, ` { "answer" : "\u0034\u0032" } `} { // the same request
+		want := first
+		want.Headers = maps.Clone(first.Headers)
+		want.Headers["Idempotent-Replayed"] = "true"
+		if diff := cmp.Diff(want, send("order 4711", body)); diff != "" {
+			t.Errorf("%s again (-want +got):\n%s", body, diff)
+		}
+	}
+	if got := send("order 4711", `{"answer": "43"}`); got.StatusCode != 422 || !strings.Contains(got.Body, "Idempotency-Key") {
+		t.Errorf("another request with the key: got %d %s, want 422", got.StatusCode, got.Body)
+	}
+	if got := send("order 4712", `{"answer": "42"}`); got.StatusCode != 202 || got.Body == first.Body {
+		t.Errorf("the request with another key: got %d %s, want 202 for another task", got.StatusCode, got.Body)
+	}
+	store.FailAfter("CreateOnce", task.Errorf(task.Unavailable, "away")) // it is durable, and nobody is told
+	if got := send("order 4713", `{"answer": "42"}`); got.StatusCode != 503 {
+		t.Errorf("got %d, want 503", got.StatusCode)
+	}
+	if got := send("order 4713", `{"answer": "42"}`); got.StatusCode != 202 || got.Headers["Idempotent-Replayed"] != "true" {
+		t.Errorf("sent again: got %+v, want 202 for the task of the request before", got)
+	}
+	if got := len(queue.Messages()); got != 2 {
+		t.Errorf("got %d messages, want one for each task whose request knew of it", got)
+	}
+	for key, status := range map[string]int{
+		" ~": 202, strings.Repeat("k", 255): 202,
+		"": 400, strings.Repeat("k", 256): 400, "a\tb": 400, "a\x7f": 400, "é": 400,
+	} {
+		if got := send(key, `{"answer": "42"}`); got.StatusCode != status {
+			t.Errorf("the key %q: got %d %s, want %d", key, got.StatusCode, got.Body, status)
+		}
 	}
 }
 

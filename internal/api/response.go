@@ -23,6 +23,11 @@ func respond(status int, contentType string, body any) Response {
 	if err := enc.Encode(body); err != nil {
 		panic(err) // the bodies are our own types, which always marshal
 	}
+	return Text(status, contentType, string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))))
+}
+
+// Text returns a response with body as it is.
+func Text(status int, contentType, body string) Response {
 	return Response{
 		StatusCode: status,
 		Headers: map[string]string{
@@ -30,6 +35,6 @@ func respond(status int, contentType string, body any) Response {
 			"Cache-Control":          "no-store",
 			"X-Content-Type-Options": "nosniff",
 		},
-		Body: string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))),
+		Body: body,
 	}
 }

@@ -15,12 +15,14 @@ const (
 	GetRoute     = "GET /tasks/{taskId}"
 	HistoryRoute = "GET /tasks/{taskId}/history"
 	RedriveRoute = "POST /tasks/{taskId}/redrive"
+	// DescriptionRoute is api/openapi.yaml.
+	DescriptionRoute = "GET /openapi.yaml"
 	// DefaultRoute takes every request that no other route takes.
 	DefaultRoute = "$default"
 )
 
 // Routes are all route keys but the default.
-var Routes = [...]string{SubmitRoute, ListRoute, GetRoute, HistoryRoute, RedriveRoute}
+var Routes = [...]string{SubmitRoute, ListRoute, GetRoute, HistoryRoute, RedriveRoute, DescriptionRoute}
 
 // NoRoute returns the problem of a request that no route takes: 405 if its path
 // exists with other methods, and 404 if not. HEAD is such a method.
@@ -34,7 +36,7 @@ func NoRoute(req Request) *Problem {
 		}
 	}
 	if len(allow) == 0 || slices.Contains(allow, method) {
-		return Problemf(http.StatusNotFound, "There is nothing at this path. The paths are /tasks, /tasks/{taskId}, /tasks/{taskId}/history and /tasks/{taskId}/redrive, below the stage's.")
+		return Problemf(http.StatusNotFound, "There is nothing at this path. GET /openapi.yaml, below the stage's path, describes what there is: /tasks, /tasks/{taskId}, /tasks/{taskId}/history and /tasks/{taskId}/redrive.")
 	}
 	allowed := strings.Join(allow, ", ")
 	return Problemf(http.StatusMethodNotAllowed, "This path does not take %s. Use %s.", task.Cut(method, 64), allowed).With("Allow", allowed)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -86,13 +87,18 @@ func New(cfg Config) (*Client, error) {
 // URL returns the API's base.
 func (c *Client) URL() string { return c.base }
 
-// Submit submits a task.
-func (c *Client) Submit(ctx context.Context, answer string) (accepted api.Accepted, err error) {
+// Submit submits a task, under an idempotency key unless that is "": the same one
+// may be sent again with the same answer until it is answered, and is one task.
+func (c *Client) Submit(ctx context.Context, answer, key string) (accepted api.Accepted, err error) {
 	body, err := json.Marshal(map[string]string{"answer": answer})
 	if err != nil {
 		return accepted, err
 	}
-	err = c.call(ctx, http.MethodPost, "/tasks", body, http.StatusAccepted, &accepted)
+	header := http.Header{}
+	if key != "" {
+		header.Set("Idempotency-Key", key)
+	}
+	err = c.call(ctx, http.MethodPost, "/tasks", header, body, http.StatusAccepted, &accepted)
 	if err == nil && accepted.TaskID == "" {
 		err = &NoAnswerError{URL: c.base, Err: errors.New("the answer has no taskId")}
 	}
@@ -123,13 +129,13 @@ func (c *Client) List(ctx context.Context, q ListQuery) (list api.List, err erro
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	err = c.call(ctx, http.MethodGet, path, nil, http.StatusOK, &list)
+	err = c.call(ctx, http.MethodGet, path, nil, nil, http.StatusOK, &list)
 	return list, err
 }
 
 // Get returns a task with its attempts.
 func (c *Client) Get(ctx context.Context, id task.ID) (detail api.Detail, err error) {
-	err = c.call(ctx, http.MethodGet, pathOf(id), nil, http.StatusOK, &detail)
+	err = c.call(ctx, http.MethodGet, pathOf(id), nil, nil, http.StatusOK, &detail)
 	return detail, err
 }
 
@@ -146,24 +152,25 @@ type History struct {
 
 // History returns a task's history.
 func (c *Client) History(ctx context.Context, id task.ID) (history History, err error) {
-	err = c.call(ctx, http.MethodGet, pathOf(id)+"/history", nil, http.StatusOK, &history)
+	err = c.call(ctx, http.MethodGet, pathOf(id)+"/history", nil, nil, http.StatusOK, &history)
 	return history, err
 }
 
 // Redrive moves a task from the DLQ back to the queue.
 func (c *Client) Redrive(ctx context.Context, id task.ID) (accepted api.Accepted, err error) {
-	err = c.call(ctx, http.MethodPost, pathOf(id)+"/redrive", nil, http.StatusAccepted, &accepted)
+	err = c.call(ctx, http.MethodPost, pathOf(id)+"/redrive", nil, nil, http.StatusAccepted, &accepted)
 	return accepted, err
 }
 
 func pathOf(id task.ID) string { return "/tasks/" + url.PathEscape(string(id)) }
 
 // call makes one request and reads the answer of the wanted status into out.
-func (c *Client) call(ctx context.Context, method, path string, body []byte, want int, out any) error {
+func (c *Client) call(ctx context.Context, method, path string, header http.Header, body []byte, want int, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
+	maps.Copy(req.Header, header)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

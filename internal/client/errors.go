@@ -61,6 +61,15 @@ func Passing(err error) bool {
 	return unreachable || noAnswer
 }
 
+// Ambiguous tells whether err leaves open if the request was carried out.
+func Ambiguous(err error) bool {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return refused.Status >= http.StatusInternalServerError
+	}
+	_, noAnswer := errors.AsType[*NoAnswerError](err)
+	return noAnswer
+}
+
 // PutOff tells whether err says that the server did not do what it was asked for
 // and may be asked again, also for what changes something, and after how long.
 // That is every 429, which was refused before it could have an effect, and a 503

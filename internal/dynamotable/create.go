@@ -27,25 +27,31 @@ const (
 // Create implements task.Store. The message is never queued: a table has no
 // queue.
 func (t *Table) Create(ctx context.Context, created task.Task) (queued bool, err error) {
-	r := newRecord(created)
-	r.Rev = rand.Text()
-	if len(created.Answer) <= maxInlineAnswer {
-		r.Answer = created.Answer
-		return false, t.put(ctx, created.ID, r.Rev, r)
-	}
-	r.AnswerBytes = len(created.Answer)
-	r.AnswerExpiresAt = seconds(created.CreatedAt.Plus(answerLife))
-	// The answer first: one whose record is never written expires. Its rev is its
-	// own, not random: it must not be in the way of the same request sent again.
-	sum := sha256.Sum256([]byte(created.Answer))
-	answerRev := hex.EncodeToString(sum[:])
-	err = t.put(ctx, created.ID, answerRev, largeAnswer{
-		Key: answerKey(created.ID), Rev: answerRev, Answer: created.Answer, ExpiresAt: r.AnswerExpiresAt,
-	})
+	r, err := t.answered(ctx, created)
 	if err != nil {
 		return false, err
 	}
 	return false, t.put(ctx, created.ID, r.Rev, r)
+}
+
+// answered returns the record of a new task, and writes its answer if that is
+// large: one whose record is never written expires.
+func (t *Table) answered(ctx context.Context, created task.Task) (record, error) {
+	r := newRecord(created)
+	r.Rev = rand.Text()
+	if len(created.Answer) <= maxInlineAnswer {
+		r.Answer = created.Answer
+		return r, nil
+	}
+	r.AnswerBytes = len(created.Answer)
+	r.AnswerExpiresAt = seconds(created.CreatedAt.Plus(answerLife))
+	// Its rev is its own, not random: it must not be in the way of the same request
+	// sent again.
+	sum := sha256.Sum256([]byte(created.Answer))
+	answerRev := hex.EncodeToString(sum[:])
+	return r, t.put(ctx, created.ID, answerRev, largeAnswer{
+		Key: answerKey(created.ID), Rev: answerRev, Answer: created.Answer, ExpiresAt: r.AnswerExpiresAt,
+	})
 }
 
 // put writes an item that is not there, or is there because this very put was

@@ -4,11 +4,16 @@
 //
 //	a task's record     pk = the task id
 //	its large answer    pk = "answer#" + the task id
+//	an idempotency key  pk = "key#" + the digest of its name
 //	a quarantined part  pk = "quarantine#" + the message id + "#" + its number
 //
 // A record has all of a task's fields. An answer of more than maxInlineAnswer
 // bytes is an item of its own, because a write costs by the size of the whole
 // item: it is written once, before the record, and read with it.
+//
+// A task with an idempotency key is written together with it, in one transaction
+// that holds only while the key is free. Whoever loses finds the key held, and by
+// which task.
 //
 // The index byClass (keys only) has the partition key class, which is "open",
 // "done" or "dead" and one of 16 shards of the id, and the sort key pk. An entry

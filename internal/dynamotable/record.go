@@ -1,6 +1,7 @@
 package dynamotable
 
 import (
+	"encoding/hex"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -64,6 +65,14 @@ type largeAnswer struct {
 	ExpiresAt int64  `dynamodbav:"expiresAt"`
 }
 
+// heldKey is the item of an idempotency key.
+type heldKey struct {
+	Key       string  `dynamodbav:"pk"`
+	Request   []byte  `dynamodbav:"request"`
+	TaskID    task.ID `dynamodbav:"taskId"`
+	ExpiresAt int64   `dynamodbav:"expiresAt"`
+}
+
 // quarantined is the item of a part of a quarantined message.
 type quarantined struct {
 	Key        string `dynamodbav:"pk"`
@@ -73,6 +82,11 @@ type quarantined struct {
 }
 
 func answerKey(id task.ID) string { return "answer#" + string(id) }
+
+func idempotencyKey(k task.IdempotencyKey) string {
+	digest := k.Digest()
+	return "key#" + hex.EncodeToString(digest[:])
+}
 
 func quarantineKey(messageID string, part int) string {
 	return "quarantine#" + messageID + "#" + strconv.Itoa(part)

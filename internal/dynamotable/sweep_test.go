@@ -51,6 +51,14 @@ func (s *subject) create() {
 	s.must(err)
 }
 
+func (s *subject) key() task.IdempotencyKey { return task.IdempotencyKey{Name: string(s.ID)} }
+
+func (s *subject) createOnce() {
+	s.t.Helper()
+	_, _, err := s.table.CreateOnce(s.t.Context(), s.Task, s.key())
+	s.must(err)
+}
+
 func (s *subject) claimed(retryCount int, token string) {
 	s.t.Helper()
 	_, _, err := s.table.Claim(s.t.Context(), s.claimRequest(retryCount, token))
@@ -113,6 +121,16 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 		}
 	}
 	create := func(ctx context.Context, s *subject) (any, error) { return s.table.Create(ctx, s.Task) }
+	createOnce := func(ctx context.Context, s *subject) (any, error) {
+		holder, _, err := s.table.CreateOnce(ctx, s.Task, s.key())
+		return holder == s.ID, err
+	}
+	createAgain := func(ctx context.Context, s *subject) (any, error) {
+		again := s.Task
+		again.ID = newID(s.t)
+		holder, queued, err := s.table.CreateOnce(ctx, again, s.key())
+		return results{holder == s.ID, queued}, err
+	}
 	get := func(ctx context.Context, s *subject) (any, error) { return s.table.Get(ctx, s.ID) }
 	mark := func(ctx context.Context, s *subject) (any, error) {
 		outcome, marked, err := s.table.DeadLetter(ctx, s.deadLetter())
@@ -139,6 +157,9 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 	awstest.Sweep[task.Store](t, []awstest.Call{
 		call("Create", "an answer", nothing, create),
 		call("Create, a large answer", large, nothing, create),
+		call("CreateOnce", "an answer", nothing, createOnce),
+		call("CreateOnce, a large answer", large, nothing, createOnce),
+		call("CreateOnce, with a key that is held", large, (*subject).createOnce, createAgain),
 		call("Get", "an answer", retried, get),
 		call("Get, a large answer", large, retried, get),
 		call("List", large, created, func(ctx context.Context, s *subject) (any, error) {

@@ -19,6 +19,7 @@ import (
 
 	"tasks/functions/process"
 	"tasks/internal/api"
+	"tasks/internal/api/apitest"
 	"tasks/internal/task"
 )
 
@@ -84,6 +85,10 @@ func (h *testHost) do(method, path, body string) *httptest.ResponseRecorder {
 	}
 	w := httptest.NewRecorder()
 	h.front.ServeHTTP(w, r)
+	apitest.Check(h.t, apitest.Exchange{
+		Method: method, Path: path, RequestHeader: r.Header, RequestBody: body,
+		Status: w.Code, Header: w.Header(), Body: w.Body.String(),
+	})
 	return w
 }
 

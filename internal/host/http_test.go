@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tasks/internal/api"
+	"tasks/internal/api/apitest"
 	"tasks/internal/task"
 )
 
@@ -41,6 +42,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/local/tasks?limit=1&status=PENDING", 200},
 		{"GET", "/local/tasks/" + id, 200},
 		{"GET", "/local/tasks/" + id + "/history", 200},
+		{"GET", "/local/openapi.yaml", 200},
 		{"POST", "/local/tasks/" + id + "/redrive", 409},
 		{"GET", "/local/tasks/", 404},
 		{"GET", "/local/tasks/" + id + "/", 404},
@@ -50,6 +52,8 @@ func TestRoutes(t *testing.T) {
 		{"DELETE", "/local/tasks", 405},
 		{"PUT", "/local/tasks/" + id, 405},
 		{"GET", "/local/tasks/" + id + "/redrive", 405},
+		{"PUT", "/local/openapi.yaml", 405},
+		{"GET", "/openapi.yaml", 404},
 		{"GET", "/tasks", 404},
 		{"GET", "/", 404},
 		{"GET", "/localtasks", 404},
@@ -57,6 +61,9 @@ func TestRoutes(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		h.front.ServeHTTP(w, httptest.NewRequest(tt.method, "http://localhost"+tt.path, nil))
+		if path, ok := strings.CutPrefix(tt.path, "/local"); ok {
+			apitest.Check(t, apitest.Exchange{Method: tt.method, Path: path, Status: w.Code, Header: w.Header(), Body: w.Body.String()})
+		}
 		if w.Code != tt.want {
 			t.Errorf("%s %s: got %d %s, want %d", tt.method, tt.path, w.Code, w.Body, tt.want)
 		}

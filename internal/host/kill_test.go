@@ -120,14 +120,19 @@ type crash struct {
 	faulty  atomic.Bool // requests may be refused: the disk has a fault
 	refused atomic.Int64
 
-	mu       sync.Mutex
-	accepted int
+	mu         sync.Mutex
+	accepted   int
+	keys       int
+	unanswered []post // those with an idempotency key
 
 	kills        int
 	killedItself int
 	interrupted  int
 	ended        map[task.Status]int
 }
+
+// post is a request for a task.
+type post struct{ key, answer string }
 
 func newCrash(t *testing.T) *crash {
 	return &crash{t: t, dir: t.TempDir(), checker: simulation.NewChecker(nil), client: &http.Client{Timeout: time.Minute}, ended: map[task.Status]int{}}
@@ -183,12 +188,15 @@ func (c *crash) user(p *hostProcess, something func(simulation.Request)) {
 
 // requests returns what sends requests to a process.
 func (c *crash) requests(p *hostProcess) simulation.Request {
-	return func(method, path, body string) (status int, response string, answered bool) {
+	return func(method, path, key, body string) (status int, response string, answered bool) {
 		r, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
 		if err != nil {
 			panic(err)
 		}
 		r.Header.Set("Content-Type", "application/json")
+		if key != "" {
+			r.Header.Set("Idempotency-Key", key)
+		}
 		resp, err := c.client.Do(r)
 		if err != nil {
 			return 0, "", false
@@ -199,22 +207,46 @@ func (c *crash) requests(p *hostProcess) simulation.Request {
 	}
 }
 
+// post posts a task, half of them with an idempotency key: if that has no answer,
+// a user posts it again, to this host or the next one.
 func (c *crash) post(request simulation.Request) {
-	answer := strings.Repeat("forty-two ", 1+rand.N(3)*rand.N(100))
-	status, response, answered := request("POST", "/tasks", `{"answer":"`+answer+`"}`)
+	p := c.nextPost()
+	status, response, answered := request("POST", "/tasks", p.key, `{"answer":"`+p.answer+`"}`)
 	var accepted api.Accepted
 	switch {
 	case !answered:
+		if p.key != "" {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.unanswered = append(c.unanswered, p)
+		}
 	case status == http.StatusServiceUnavailable && c.faulty.Load():
 		c.refused.Add(1)
 	case status != http.StatusAccepted || json.Unmarshal([]byte(response), &accepted) != nil:
 		c.t.Errorf("POST: got %d %s", status, response)
 	default:
-		c.checker.Accepted(accepted.TaskID)
+		c.checker.Accepted(accepted.TaskID, p.key)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.accepted++
 	}
+}
+
+func (c *crash) nextPost() post {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.unanswered); n > 0 && rand.N(2) == 0 {
+		p := c.unanswered[n-1]
+		c.unanswered = c.unanswered[:n-1]
+		return p
+	}
+	p := post{answer: strings.Repeat("forty-two ", 1+rand.N(3)*rand.N(100))}
+	if rand.N(2) == 0 {
+		c.keys++
+		p.key = "key " + strconv.Itoa(c.keys)
+		p.answer = simulation.KeyedAnswer(p.key, p.answer)
+	}
+	return p
 }
 
 // look reads some of the newest tasks, and now and then redrives one that is
@@ -232,13 +264,13 @@ func (c *crash) look(request simulation.Request) {
 		c.checker.Saw(task.Task{ID: seen.TaskID, Run: seen.Run, Status: seen.Status})
 	}
 	if len(dead.Tasks) > 0 && rand.N(10) == 0 {
-		request("POST", "/tasks/"+string(dead.Tasks[0].TaskID)+"/redrive", "")
+		request("POST", "/tasks/"+string(dead.Tasks[0].TaskID)+"/redrive", "", "")
 	}
 }
 
 // get reads what is at a path below /tasks, unless the host is dead.
 func (c *crash) get(request simulation.Request, path string, into any) bool {
-	status, response, answered := request("GET", "/tasks"+path, "")
+	status, response, answered := request("GET", "/tasks"+path, "", "")
 	if status == http.StatusServiceUnavailable && c.faulty.Load() {
 		return false
 	}

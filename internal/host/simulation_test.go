@@ -199,7 +199,7 @@ var down = task.Errorf(task.Unavailable, "the process is dead")
 
 // written are the operations that change records.
 var written = map[string]bool{
-	"Create": true, "Claim": true, "Finish": true, "DeadLetter": true, "Redrive": true, "Restart": true, "Defer": true,
+	"Create": true, "CreateOnce": true, "Claim": true, "Finish": true, "DeadLetter": true, "Redrive": true, "Restart": true, "Defer": true,
 }
 
 // intercept is between the host and its file. An operation takes its time, and
@@ -249,7 +249,7 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 }
 
 // request sends a request to the host.
-func (s *simulated) request(method, path, body string) (status int, response string, answered bool) {
+func (s *simulated) request(method, path, key, body string) (status int, response string, answered bool) {
 	l := s.life
 	if !s.up() {
 		return 0, "", false
@@ -257,6 +257,9 @@ func (s *simulated) request(method, path, body string) (status int, response str
 	r := httptest.NewRequest(method, "http://localhost/local"+path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
 	}
 	recorder := httptest.NewRecorder()
 	l.host.front.ServeHTTP(recorder, r)

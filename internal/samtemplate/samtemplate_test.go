@@ -46,6 +46,7 @@ func TestOurTemplate(t *testing.T) {
 		{"GET /tasks/{taskId}", "StatusFunction"},
 		{"GET /tasks/{taskId}/history", "StatusFunction"},
 		{"POST /tasks/{taskId}/redrive", "RedriveFunction"},
+		{"GET /openapi.yaml", "StatusFunction"},
 		{"$default", "StatusFunction"},
 	}, got.Routes); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ type Checker struct {
 	names    []task.ID // in the order of their numbers
 	marks    int       // records that went to the DLQ
 	garbage  map[string]bool
+	holders  map[string]task.ID // by idempotency key
 	problems []string
 }
 
@@ -54,7 +56,7 @@ type work struct {
 // NewChecker returns a Checker for a world, or with nil for a real system, which
 // is seen from outside: see Saw and Logged.
 func NewChecker(w *World) *Checker {
-	return &Checker{world: w, tasks: map[task.ID]*seen{}, garbage: map[string]bool{}}
+	return &Checker{world: w, tasks: map[task.ID]*seen{}, garbage: map[string]bool{}, holders: map[string]task.ID{}}
 }
 
 // Name returns a short name for a task, which is the same in each run of a seed.
@@ -87,15 +89,36 @@ func (c *Checker) problem(id task.ID, format string, args ...any) {
 	c.problems = append(c.problems, where+": "+fmt.Sprintf(format, args...))
 }
 
-// Accepted notes that a client was told that its task is accepted.
-func (c *Checker) Accepted(id task.ID) {
+// Accepted notes that a client was told that its task is accepted, by a request
+// with an idempotency key unless that is "".
+func (c *Checker) Accepted(id task.ID, key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.task(id)
-	if s.accepted {
+	holder, again := c.holders[key]
+	switch {
+	case again && holder != id:
+		c.problem(id, "accepted with the idempotency key of %s", c.name(holder))
+	case !again && s.accepted:
 		c.problem(id, "accepted twice under one id")
 	}
+	if key != "" {
+		c.holders[key] = id
+	}
 	s.accepted = true
+}
+
+// KeyedAnswer returns what a task has for its answer whose request has an
+// idempotency key, so that the task can be told by it.
+func KeyedAnswer(key, answer string) string { return key + ": " + answer }
+
+// keyOf returns the idempotency key of the request that made a task, or "".
+func keyOf(t task.Task) string {
+	key, _, keyed := strings.Cut(t.Answer, ": ")
+	if !keyed {
+		return ""
+	}
+	return key
 }
 
 // next are the statuses that a record may have after a write in the same run.
@@ -253,9 +276,16 @@ type Stored struct {
 func (c *Checker) Final(stored Stored) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	made := map[string]task.ID{} // by idempotency key
 	for _, id := range c.names {
 		s := c.tasks[id]
 		t, there := stored.Tasks[id]
+		if key := keyOf(t); key != "" {
+			if other, again := made[key]; again {
+				c.problem(id, "has the idempotency key of %s", c.name(other))
+			}
+			made[key] = id
+		}
 		switch {
 		case there:
 			c.final(s, t)

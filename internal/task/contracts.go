@@ -15,6 +15,12 @@ type Store interface {
 	// message is on the queue already, in the same transaction; if not, the
 	// caller sends it. The error is of kind Conflict if the id is taken.
 	Create(ctx context.Context, t Task) (queued bool, err error)
+	// CreateOnce is Create, once for all requests with the key's name: the first
+	// adds the record and keeps the key with it, in the same transaction, for
+	// KeyLife. Others add nothing; if they ask for the same they get the first
+	// one's id, and if not an error of kind KeyReused. holder is t.ID for the
+	// first, also if it is sent again because its answer was lost.
+	CreateOnce(ctx context.Context, t Task, key IdempotencyKey) (holder ID, queued bool, err error)
 	// Get returns a record, read consistently.
 	Get(ctx context.Context, id ID) (Task, error)
 	// List returns a page of tasks, newest first. Of each it fills ID, Answer,

@@ -50,8 +50,10 @@ const (
 	Invalid  Kind = "Invalid"  // the request makes no sense
 	NotFound Kind = "NotFound" // there is no such task or execution
 	Conflict Kind = "Conflict" // the record is not in the state that the request needs
-	Fenced   Kind = "Fenced"   // the attempt is no longer the task's owner
-	Closed   Kind = "Closed"   // an execution of that name has already ended
+	// KeyReused is an idempotency key that was used for another request.
+	KeyReused Kind = "KeyReused"
+	Fenced    Kind = "Fenced" // the attempt is no longer the task's owner
+	Closed    Kind = "Closed" // an execution of that name has already ended
 	// Unsupported is something that this kind of workflow can't tell (EXPRESS
 	// executions can't be described).
 	Unsupported Kind = "Unsupported"

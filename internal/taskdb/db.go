@@ -22,8 +22,9 @@ import (
 const (
 	// applicationID marks a file as ours (PRAGMA application_id): "TASK".
 	applicationID = 0x5441534b
-	// schemaVersion is the PRAGMA user_version of schema.sql.
-	schemaVersion = 1
+	// schemaVersion is the PRAGMA user_version of schema.sql. Version 1 had no
+	// idempotency keys.
+	schemaVersion = 2
 	// maxInlineAnswer is the size of an answer, in bytes, up to which it lives
 	// in the task's row.
 	maxInlineAnswer = 1 << 10

@@ -275,3 +275,44 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenAFileOfVersion1 has what was in it, and what is new.
+func TestOpenAFileOfVersion1(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tasks.db")
+	db, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const first, second, third = task.ID("01939a3e-7c00-7000-8000-000000000001"), task.ID("01939a3e-7c00-7000-8000-000000000002"), task.ID("01939a3e-7c00-7000-8000-000000000003")
+	create(t, db, first)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	old, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Exec("DROP TABLE idempotency_keys; PRAGMA user_version = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	if db, err = Open(path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.Get(t.Context(), first); err != nil || got.Answer != "an answer" {
+		t.Errorf("got %+v, %v, want the task that was there", got, err)
+	}
+	key := task.IdempotencyKey{Name: "k"}
+	for _, id := range []task.ID{second, third} {
+		if holder, _, err := db.CreateOnce(t.Context(), task.New(id, "42", time.Now()), key); err != nil || holder != second {
+			t.Errorf("got %s, %v, want %s", holder, err, second)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -12,8 +12,8 @@ import (
 const removeStep = 200
 
 // RemoveExpired removes the finished tasks that have expired, with their answers
-// and executions, what was quarantined, once it has expired, and counts that are
-// older than retention. It returns how many tasks it has removed, also with an
+// and executions, what was quarantined and idempotency keys, once they have
+// expired, and counts that are older than retention. It returns how many tasks it has removed, also with an
 // error: what was removed stays so, and the rest can be removed later.
 //
 // No task is taken to expire sooner than retention after it was created: that
@@ -27,6 +27,9 @@ func (db *DB) RemoveExpired(ctx context.Context, now task.Time, retention time.D
 		_, err := tx.exec(`DELETE FROM metrics WHERE minute < ?`, now.Plus(-retention).Unix()/60)
 		return err
 	})
+	if err == nil {
+		err = db.removeKeys(ctx, now)
+	}
 	for after, more := int64(0), true; more && err == nil; {
 		var expired []expiredRow
 		err = db.write(ctx, Operation{Name: "RemoveExpired"}, func(tx *tx) (err error) {

@@ -24,7 +24,7 @@ func finish(t *testing.T, db *DB, answer string, dead bool) task.ID {
 	record := task.New(id, answer, time.Now())
 	m := record.Message()
 	var errs [6]error
-	_, errs[0] = db.Create(t.Context(), record)
+	_, _, errs[0] = db.CreateOnce(t.Context(), record, task.IdempotencyKey{Name: string(id)})
 	_, errs[1] = db.StartExecution(t.Context(), Execution{Message: m, Status: task.ExecutionRunning, Journal: []byte(strings.Repeat("x", 300))})
 	if dead {
 		_, _, errs[2] = db.DeadLetter(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: m, Error: "WorkerError"}, Now: now, Retention: week})
@@ -88,10 +88,11 @@ func TestTheFileStaysBounded(t *testing.T) {
 			t.Errorf("the file has %d pages after %d days, and had %d after 14", got, days, afterTwoWeeks)
 		}
 		for query, want := range map[string]int{
-			`SELECT count(*) FROM tasks`:      6 * perDay,
-			`SELECT count(*) FROM answers`:    6 * perDay * 8 / 10,
-			`SELECT count(*) FROM quarantine`: 6,
-			`SELECT count(*) FROM metrics`:    7,
+			`SELECT count(*) FROM tasks`:            6 * perDay,
+			`SELECT count(*) FROM answers`:          6 * perDay * 8 / 10,
+			`SELECT count(*) FROM idempotency_keys`: 0,
+			`SELECT count(*) FROM quarantine`:       6,
+			`SELECT count(*) FROM metrics`:          7,
 		} {
 			if got := count(query); got != want {
 				t.Errorf("%s: got %d, want %d", query, got, want)

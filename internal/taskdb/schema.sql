@@ -1,6 +1,7 @@
 -- One row a task: the record, its queue message and its execution.
 -- Times are milliseconds since the Unix epoch, 0 for none.
-CREATE TABLE tasks (
+-- It is run on a new file and on one of an older version, which then gets what is new.
+CREATE TABLE IF NOT EXISTS tasks (
     id            BLOB    NOT NULL UNIQUE, -- UUIDv7, 16 bytes: sorts by creation
     status        TEXT    NOT NULL,
     run           INTEGER NOT NULL,
@@ -30,24 +31,33 @@ CREATE TABLE tasks (
     dead          INTEGER NOT NULL         -- 1: the task is in the DLQ
 );
 
-CREATE INDEX tasks_live ON tasks (id, next_check_at) WHERE live = 1;
-CREATE INDEX tasks_dead ON tasks (id) WHERE dead = 1;
+CREATE INDEX IF NOT EXISTS tasks_live ON tasks (id, next_check_at) WHERE live = 1;
+CREATE INDEX IF NOT EXISTS tasks_dead ON tasks (id) WHERE dead = 1;
 
 -- Answers too large for a row that is written five times.
-CREATE TABLE answers (
+CREATE TABLE IF NOT EXISTS answers (
     id   BLOB PRIMARY KEY,
     body TEXT NOT NULL
 ) WITHOUT ROWID;
 
+-- Idempotency keys.
+CREATE TABLE IF NOT EXISTS idempotency_keys (
+    expires_at INTEGER NOT NULL,
+    digest     BLOB    NOT NULL UNIQUE, -- of its name
+    request    BLOB    NOT NULL,        -- a digest of what was asked for
+    task_id    BLOB    NOT NULL,
+    PRIMARY KEY (expires_at, digest)
+) WITHOUT ROWID;
+
 -- The state machine definitions under which executions were started. One that
 -- was started goes on under its own when the file changes.
-CREATE TABLE definitions (
+CREATE TABLE IF NOT EXISTS definitions (
     id   INTEGER PRIMARY KEY,
     body TEXT NOT NULL UNIQUE
 );
 
 -- The dead letter queue.
-CREATE TABLE dead_letters (
+CREATE TABLE IF NOT EXISTS dead_letters (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     body       TEXT    NOT NULL,
     sent_at    INTEGER NOT NULL,
@@ -55,10 +65,10 @@ CREATE TABLE dead_letters (
     receives   INTEGER NOT NULL
 );
 
-CREATE INDEX dead_letters_visible ON dead_letters (visible_at);
+CREATE INDEX IF NOT EXISTS dead_letters_visible ON dead_letters (visible_at);
 
 -- Dead letters that could not be parsed, whole.
-CREATE TABLE quarantine (
+CREATE TABLE IF NOT EXISTS quarantine (
     message_id  TEXT PRIMARY KEY,
     body        TEXT    NOT NULL,
     received_at INTEGER NOT NULL,
@@ -66,7 +76,7 @@ CREATE TABLE quarantine (
 ) WITHOUT ROWID;
 
 -- Counts by minute.
-CREATE TABLE metrics (
+CREATE TABLE IF NOT EXISTS metrics (
     name   TEXT    NOT NULL,
     minute INTEGER NOT NULL, -- since the Unix epoch
     count  INTEGER NOT NULL,

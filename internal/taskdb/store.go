@@ -14,30 +14,53 @@ func (db *DB) Create(ctx context.Context, t task.Task) (queued bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	err = db.write(ctx, Operation{"Create", t.ID}, func(tx *tx) error {
-		r := &row{Task: t, key: k, largeAnswer: len(t.Answer) > maxInlineAnswer}
-		r.newRun(db.clock.now())
-		if r.largeAnswer {
-			r.Answer = ""
-		}
-		r.stored = r.indexed()
-		inserted, err := tx.exec(insertRow, r.insertArgs()...)
-		if err == nil && inserted == 0 {
-			err = task.Errorf(task.Conflict, "task %s exists already", t.ID)
-		}
-		if err != nil {
+	err = db.write(ctx, Operation{"Create", t.ID}, func(tx *tx) error { return db.insert(tx, k, t) })
+	return err == nil, err
+}
+
+// CreateOnce implements task.Store. The first one's message is on the queue with
+// its task.
+func (db *DB) CreateOnce(ctx context.Context, t task.Task, key task.IdempotencyKey) (holder task.ID, queued bool, err error) {
+	k, err := keyOf(t.ID)
+	if err != nil {
+		return "", false, err
+	}
+	err = db.write(ctx, Operation{"CreateOnce", t.ID}, func(tx *tx) (err error) {
+		if holder, err = tx.holder(key, t.CreatedAt); holder != "" || err != nil {
 			return err
 		}
-		if r.largeAnswer {
-			if _, err := tx.exec(`INSERT INTO answers (id, body) VALUES (?, ?)`, k[:], t.Answer); err != nil {
-				return err
-			}
+		if err := db.insert(tx, k, t); err != nil {
+			return err
 		}
-		tx.inserted(r)
-		db.queue.pushOnCommit(tx, r)
-		return nil
+		holder = t.ID
+		return tx.hold(key, k, t.CreatedAt)
 	})
-	return err == nil, err
+	return holder, err == nil, err
+}
+
+// insert adds the row of a new task.
+func (db *DB) insert(tx *tx, k key, t task.Task) error {
+	r := &row{Task: t, key: k, largeAnswer: len(t.Answer) > maxInlineAnswer}
+	r.newRun(db.clock.now())
+	if r.largeAnswer {
+		r.Answer = ""
+	}
+	r.stored = r.indexed()
+	inserted, err := tx.exec(insertRow, r.insertArgs()...)
+	if err == nil && inserted == 0 {
+		err = task.Errorf(task.Conflict, "task %s exists already", t.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if r.largeAnswer {
+		if _, err := tx.exec(`INSERT INTO answers (id, body) VALUES (?, ?)`, k[:], t.Answer); err != nil {
+			return err
+		}
+	}
+	tx.inserted(r)
+	db.queue.pushOnCommit(tx, r)
+	return nil
 }
 
 // Get implements task.Store.

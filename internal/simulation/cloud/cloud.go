@@ -126,13 +126,16 @@ func (c *Cloud) schedule(every time.Duration) {
 }
 
 // Request sends a request to the API, as a simulation.Request does.
-func (c *Cloud) Request(method, path, body string) (status int, response string, answered bool) {
+func (c *Cloud) Request(method, path, key, body string) (status int, response string, answered bool) {
 	type result struct {
 		resp api.Response
 		f    *failure
 	}
 	done := make(chan result, 1)
 	req, function := api.Request{Version: "2.0", RawPath: "/dev" + path, Body: body, Headers: map[string]string{"content-type": "application/json"}}, "submit"
+	if key != "" {
+		req.Headers["idempotency-key"] = key
+	}
 	req.RequestContext.Stage, req.RequestContext.HTTP.Method = "dev", method
 	handle := c.submit.Handle
 	if id, isRedrive := strings.CutSuffix(strings.TrimPrefix(path, "/tasks/"), "/redrive"); isRedrive {

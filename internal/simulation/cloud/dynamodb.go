@@ -37,6 +37,19 @@ func (t *table) Create(ctx context.Context, r task.Task) (queued bool, err error
 	})
 }
 
+// CreateOnce implements task.Store.
+func (t *table) CreateOnce(ctx context.Context, r task.Task, key task.IdempotencyKey) (task.ID, bool, error) {
+	type created struct {
+		holder task.ID
+		queued bool
+	}
+	c, err := call(ctx, t.cloud, t.key("create once", r.ID), func() (c created, err error) {
+		c.holder, c.queued, err = t.store.CreateOnce(context.Background(), r, key)
+		return c, t.changed(r.ID, err)
+	})
+	return c.holder, c.queued, err
+}
+
 // Get implements task.Store.
 func (t *table) Get(ctx context.Context, id task.ID) (task.Task, error) {
 	return call(ctx, t.cloud, t.key("get", id), func() (task.Task, error) { return t.store.Get(context.Background(), id) })

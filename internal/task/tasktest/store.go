@@ -18,14 +18,22 @@ type Store struct {
 
 	mu          sync.Mutex
 	tasks       map[task.ID]task.Task
+	keys        map[string]heldKey // by the key's name
 	quarantined map[string]task.Quarantined
 }
 
 var _ task.Store = (*Store)(nil)
 
+// heldKey is an idempotency key that is in use.
+type heldKey struct {
+	key       task.IdempotencyKey
+	holder    task.ID
+	expiresAt task.Time
+}
+
 // NewStore returns an empty Store.
 func NewStore() *Store {
-	return &Store{tasks: map[task.ID]task.Task{}, quarantined: map[string]task.Quarantined{}}
+	return &Store{tasks: map[task.ID]task.Task{}, keys: map[string]heldKey{}, quarantined: map[string]task.Quarantined{}}
 }
 
 // Put sets a record as it is, past all rules.
@@ -52,14 +60,39 @@ func (s *Store) Create(_ context.Context, t task.Task) (queued bool, err error) 
 	err = s.do("Create", func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if _, taken := s.tasks[t.ID]; taken {
-			return task.Errorf(task.Conflict, "task %s exists already", t.ID)
-		}
-		s.tasks[t.ID] = t
-		queued = s.enqueue(t)
-		return nil
+		queued, err = s.create(t)
+		return err
 	})
 	return queued, err
+}
+
+// CreateOnce implements task.Store.
+func (s *Store) CreateOnce(_ context.Context, t task.Task, key task.IdempotencyKey) (holder task.ID, queued bool, err error) {
+	err = s.do("CreateOnce", func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if held, ok := s.keys[key.Name]; ok && t.CreatedAt.Before(held.expiresAt.Time) {
+			if held.key != key {
+				return task.Errorf(task.KeyReused, "the idempotency key of task %s was used for another request", held.holder)
+			}
+			holder, queued = held.holder, true
+			return nil
+		}
+		if queued, err = s.create(t); err == nil {
+			holder = t.ID
+			s.keys[key.Name] = heldKey{key, t.ID, t.CreatedAt.Plus(task.KeyLife)}
+		}
+		return err
+	})
+	return holder, queued, err
+}
+
+func (s *Store) create(t task.Task) (queued bool, err error) {
+	if _, taken := s.tasks[t.ID]; taken {
+		return false, task.Errorf(task.Conflict, "task %s exists already", t.ID)
+	}
+	s.tasks[t.ID] = t
+	return s.enqueue(t), nil
 }
 
 // Get implements task.Store.

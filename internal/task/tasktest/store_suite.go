@@ -20,6 +20,7 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) task.Store) {
 		run  func(t *testing.T, open func(t *testing.T) task.Store)
 	}{
 		{"creates", exerciseCreate},
+		{"creates once for a key", exerciseCreateOnce},
 		{"claims", exerciseClaim},
 		{"finishes", exerciseFinish},
 		{"dead-letters", exerciseDeadLetter},
