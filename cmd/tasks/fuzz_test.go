@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -78,13 +79,20 @@ func FuzzAnswers(f *testing.F) {
 	add(202, `{"taskId":`+evil+`,"run":2,"status":`+evil+`,"message":`+evil+`}`)
 	add(400, `{"title":`+evil+`,"detail":`+evil+`}`)
 	add(503, `{"message":`+evil+`}`)
-	var status int
-	var body string
-	var next func() // called for each request
+	type exchange struct {
+		status    int
+		body      string
+		requests  atomic.Int32
+		interrupt context.CancelFunc
+	}
+	var now atomic.Pointer[exchange] // a handler may outlive the command that is interrupted
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		next()
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
+		e := now.Load()
+		if e.requests.Add(1) > 1 { // what has no answer is sent again, and for half a minute
+			e.interrupt()
+		}
+		w.WriteHeader(e.status)
+		_, _ = io.WriteString(w, e.body)
 	}))
 	f.Cleanup(server.Close)
 	server.Config.SetKeepAlivesEnabled(false) // each command has a client of its own
@@ -93,11 +101,10 @@ func FuzzAnswers(f *testing.F) {
 			code == http.StatusTooManyRequests { // sent again for two minutes
 			return
 		}
-		status, body = code, answer
 		args := commands[int(command)%len(commands)]
 		ctx, interrupt := context.WithCancel(t.Context())
 		defer interrupt()
-		next = func() { next = interrupt } // what has no answer is sent again, and for half a minute
+		now.Store(&exchange{status: code, body: answer, interrupt: interrupt})
 		got := runWith(ctx, "", map[string]string{"TASKS_API": server.URL}, args...)
 		harmless(t, got.Out)
 		harmless(t, got.ErrOut)
