@@ -29,6 +29,7 @@ import (
 	"tasks/internal/awsconfig"
 	"tasks/internal/dynamotable"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 // expectations returns the part of each event's answer that is looked at, by
@@ -245,15 +246,15 @@ func givenFor(t *testing.T, event string, body []byte, table string) {
 	t.Helper()
 	store := dynamotable.New(sdkConfig(t), table)
 	ago := time.Now().Add(-time.Hour)
-	_, err := store.Create(t.Context(), task.New(ordinary, "42", ago))
+	err := tasktest.Create(t.Context(), store, task.New(ordinary, "42", ago))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := task.New(dead, "43", ago)
-	_, err = store.Create(t.Context(), d)
+	err = tasktest.Create(t.Context(), store, d)
 	letter := task.MarkRequest{DeadLetter: task.DeadLetter{Message: d.Message(), Error: "WorkerError"}, Now: task.At(ago), Retention: 24 * time.Hour}
 	_, _, err1 := store.DeadLetter(t.Context(), letter)
-	_, _, err2 := store.Redrive(t.Context(), dead, task.At(ago))
+	_, _, err2 := store.Redrive(t.Context(), task.Message{TaskID: dead}, task.At(ago))
 	letter.DeadLetter.Message.Run = 2
 	_, _, err3 := store.DeadLetter(t.Context(), letter)
 	if err := errors.Join(err, err1, err2, err3); err != nil {

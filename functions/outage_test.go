@@ -23,17 +23,17 @@ func hang(ctx context.Context) error {
 	return task.Errorf(task.Unavailable, "no answer: %w", context.Cause(ctx))
 }
 
-func (hungStore) Create(ctx context.Context, _ task.Task) (bool, error) { return false, hang(ctx) }
-func (hungStore) CreateOnce(ctx context.Context, _ task.Task, _ task.IdempotencyKey) (task.ID, bool, error) {
-	return "", false, hang(ctx)
+func (hungStore) Create(ctx context.Context, _ ...task.Submission) []task.Created {
+	return []task.Created{{Err: hang(ctx)}}
 }
+func (hungStore) Counts(ctx context.Context) (task.Counts, error) { return task.Counts{}, hang(ctx) }
 func (hungStore) Get(ctx context.Context, _ task.ID) (task.Task, error) {
 	return task.Task{}, hang(ctx)
 }
 func (hungStore) List(ctx context.Context, _ task.Query) (task.Page, error) {
 	return task.Page{}, hang(ctx)
 }
-func (hungStore) Redrive(ctx context.Context, _ task.ID, _ task.Time) (task.Task, bool, error) {
+func (hungStore) Redrive(ctx context.Context, _ task.Message, _ task.Time) (task.Task, bool, error) {
 	return task.Task{}, false, hang(ctx)
 }
 
@@ -54,6 +54,8 @@ func TestAnswersWhileTheStoreHangs(t *testing.T) {
 		{api.SubmitRoute, submits.Handle, api.Request{Body: `{"answer": "42"}`, Headers: map[string]string{"content-type": isJSON}}},
 		{api.SubmitRoute, submits.Handle, api.Request{Body: `{"answer": "42"}`, Headers: map[string]string{"content-type": isJSON, "idempotency-key": "k"}}},
 		{api.RedriveRoute, redrives.Handle, api.Request{PathParameters: id}},
+		{api.RedriveAllRoute, redrives.Handle, api.Request{Body: `{}`, Headers: map[string]string{"content-type": isJSON}}},
+		{api.StatsRoute, shows.Handle, api.Request{}},
 		{api.ListRoute, shows.Handle, api.Request{}},
 		{api.GetRoute, shows.Handle, api.Request{PathParameters: id}},
 		{api.HistoryRoute, shows.Handle, api.Request{PathParameters: id}},

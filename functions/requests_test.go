@@ -53,9 +53,9 @@ func (s *system) serve(t *testing.T, req api.Request) api.Response {
 	t.Helper()
 	function := "status"
 	switch req.RouteKey {
-	case api.SubmitRoute:
+	case api.SubmitRoute, api.BatchRoute:
 		function = "submit"
-	case api.RedriveRoute:
+	case api.RedriveRoute, api.RedriveAllRoute:
 		function = "redrive"
 	}
 	resp, err := s.functions[function](t.Context(), req)

@@ -124,6 +124,8 @@ func operations(t *testing.T, folder, sdk, method string) map[string]bool {
 						pkg, _ := input.X.(*ast.Ident)
 						switch {
 						case pkg == nil:
+						case isInput && pkg.Name == sdk && operation == "SendMessageBatch":
+							found["SendMessage"] = true // its action's name
 						case isInput && pkg.Name == sdk && operation != "TransactWriteItems":
 							found[operation] = true
 						case pkg.Name == "types" && input.Sel.Name == "Put":

@@ -88,7 +88,7 @@ func (f *fakeServer) add(answers ...string) (last *fakeTask) {
 				TaskID: task.ID(fmt.Sprintf("01939a3e-7c00-7000-8000-%012d", n)),
 				Answer: answer, Status: task.Pending, CreatedAt: at, UpdatedAt: at,
 			},
-			Run: 1, Attempts: []task.Attempt{},
+			Run: 1, Attempts: []api.Attempt{},
 		}}
 		script, _, _ := strings.Cut(answer, " ")
 		var known bool
@@ -109,7 +109,7 @@ func (t *fakeTask) step() {
 	t.UpdatedAt = t.UpdatedAt.Plus(time.Second)
 	switch t.Status {
 	case task.Processing:
-		t.Attempts = append(t.Attempts, task.Attempt{Number: len(t.Attempts) + 1, Run: t.Run, StartedAt: t.UpdatedAt})
+		t.Attempts = append(t.Attempts, api.Attempt{Attempt: task.Attempt{Number: len(t.Attempts) + 1, Run: t.Run, StartedAt: t.UpdatedAt}})
 		t.Retries = len(t.Attempts) - 1
 		t.ErrorType, t.ErrorMessage = "", ""
 		return

@@ -88,14 +88,14 @@ func (c *cli) printTask(t api.Detail) error {
 	return nil
 }
 
-func duration(a task.Attempt) string {
+func duration(a api.Attempt) string {
 	if a.FinishedAt.IsZero() {
 		return "-"
 	}
 	return took(a.FinishedAt.Sub(a.StartedAt.Time))
 }
 
-func outcome(a task.Attempt) string {
+func outcome(a api.Attempt) string {
 	switch {
 	case a.FinishedAt.IsZero():
 		return "running"

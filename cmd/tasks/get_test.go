@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"tasks/internal/api"
 	"tasks/internal/task"
 )
 
@@ -17,7 +18,7 @@ func TestGet(t *testing.T) {
 		f.settle()
 		added.ExecutionID = "arn:aws:states:local:1:execution:tasks:x-1"
 		added.Attempts[0].NotCounted = true
-		added.Attempts = append(added.Attempts, task.Attempt{Number: 3, Run: 2, StartedAt: added.UpdatedAt})
+		added.Attempts = append(added.Attempts, api.Attempt{Attempt: task.Attempt{Number: 3, Run: 2, StartedAt: added.UpdatedAt}})
 		check(t, f.run(t, "get", firstID), result{Out: `Task       01939a3e-7c00-7000-8000-000000000000
 Status     PROCESSED
 Answer     retry \x1b[2J

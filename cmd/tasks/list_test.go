@@ -27,7 +27,7 @@ func TestList(t *testing.T) {
 		f.add("fail", "done")
 		f.settle()
 		got := f.run(t, "list", "--json", "--status", "dlq")
-		check(t, got, result{Out: `{"taskId":"` + firstID + `","answer":"fail","status":"DLQ","retries":0,"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:03.000Z","errorMessage":"simulated failure"}` + "\n"})
+		check(t, got, result{Out: `{"taskId":"` + firstID + `","answer":"fail","status":"DLQ","retries":0,"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:03.000Z","errorType":"WorkerError","errorMessage":"simulated failure"}` + "\n"})
 	})
 	t.Run("pages as far as it is asked to", func(t *testing.T) {
 		t.Parallel()

@@ -119,8 +119,8 @@ func TestSubmitAndWait(t *testing.T) {
 		t.Parallel()
 		check(t, newFakeServer(t).run(t, "submit", "--wait", "--json", "done"), result{
 			Out: `{"taskId":"` + firstID + `","answer":"done","status":"PROCESSED","retries":0,` +
-				`"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:01.000Z","errorMessage":"",` +
-				`"run":1,"errorType":"","executionId":"","attempts":[]}` + "\n",
+				`"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:01.000Z","errorType":"","errorMessage":"",` +
+				`"run":1,"executionId":"","attempts":[]}` + "\n",
 		})
 	})
 	t.Run("through a server that restarts", func(t *testing.T) {

@@ -119,7 +119,8 @@ func changed(known, now []api.Summary) []api.Summary {
 	}
 	var tasks []api.Summary
 	for _, t := range slices.Backward(now) {
-		if before[t.TaskID] != t {
+		old, known := before[t.TaskID]
+		if !known || old.Status != t.Status || old.Retries != t.Retries || old.UpdatedAt != t.UpdatedAt {
 			tasks = append(tasks, t)
 		}
 	}

@@ -51,9 +51,9 @@ newest 1: 0 PENDING  1 PROCESSING  0 FAILED  0 PROCESSED  0 DLQ
 2026-03-01 12:00:00.001  ` + secondID + `  PENDING     0
 newest 2: 1 PENDING  0 PROCESSING  0 FAILED  1 PROCESSED  0 DLQ
 `},
-		"for programs": {[]string{"--json"}, `{"taskId":"` + firstID + `","answer":"one","status":"PROCESSING","retries":0,"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:01.000Z","errorMessage":""}
-{"taskId":"` + firstID + `","answer":"one","status":"PROCESSED","retries":0,"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:02.000Z","errorMessage":""}
-{"taskId":"` + secondID + `","answer":"stuck","status":"PENDING","retries":0,"createdAt":"2026-03-01T12:00:00.001Z","updatedAt":"2026-03-01T12:00:00.001Z","errorMessage":""}
+		"for programs": {[]string{"--json"}, `{"taskId":"` + firstID + `","answer":"one","status":"PROCESSING","retries":0,"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:01.000Z","errorType":"","errorMessage":""}
+{"taskId":"` + firstID + `","answer":"one","status":"PROCESSED","retries":0,"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:02.000Z","errorType":"","errorMessage":""}
+{"taskId":"` + secondID + `","answer":"stuck","status":"PENDING","retries":0,"createdAt":"2026-03-01T12:00:00.001Z","updatedAt":"2026-03-01T12:00:00.001Z","errorType":"","errorMessage":""}
 `},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -152,7 +152,7 @@ func (h *Handler) claim(ctx context.Context, in Input, token string) (task.Claim
 func (h *Handler) finish(ctx context.Context, in Input, token string, failure *task.Error) error {
 	recording, cancel := recordingContext(ctx)
 	defer cancel()
-	r := task.FinishRequest{ID: in.TaskID, Token: token, Now: task.At(h.now()), Retention: h.Retention}
+	r := task.FinishRequest{ID: in.TaskID, Token: token, Now: task.At(h.now()), Retry: in.Retry, Retention: h.Retention}
 	outcome := "success"
 	if failure != nil {
 		outcome = failure.Message

@@ -19,7 +19,7 @@ func (h *Handler) lookAfter(ctx context.Context, t task.Task) (action, error) {
 	todo := decide(t, exec.Status, time.Now())
 	switch todo {
 	case send:
-		if err := h.Queue.Send(ctx, t.Message()); err != nil {
+		if err := h.Queue.Send(ctx, t.Outgoing(task.At(time.Now()))); err != nil {
 			return leave, fmt.Errorf("send the message again: %w", err)
 		}
 	case restart:
@@ -59,7 +59,7 @@ func (h *Handler) restart(ctx context.Context, t task.Task) (action, error) {
 		return leave, fmt.Errorf("restart: %w", err)
 	}
 	if !queued {
-		if err := h.Queue.Send(ctx, t.Message()); err != nil {
+		if err := h.Queue.Send(ctx, t.Outgoing(task.At(time.Now()))); err != nil {
 			return restart, fmt.Errorf("send the message of the new run: %w", err)
 		}
 	}

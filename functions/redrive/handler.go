@@ -1,5 +1,5 @@
-// Package redrive is the function behind POST /tasks/{taskId}/redrive: it gives
-// a dead-lettered task a new run.
+// Package redrive is the function behind POST /tasks/{taskId}/redrive and POST
+// /tasks/redrive: it gives dead-lettered tasks a new run.
 package redrive
 
 import (
@@ -28,9 +28,38 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, req api.Request) (api.Response, error) {
 	ctx, cancel := awslambda.Reserve(ctx)
 	defer cancel()
-	t, err := h.redrive(ctx, req)
+	serve := h.one
+	if req.RouteKey == api.RedriveAllRoute {
+		serve = h.all
+	}
+	resp, err := serve(ctx, req)
 	if err != nil {
 		return api.Fail(ctx, h.Log, err), nil
+	}
+	return resp, nil
+}
+
+// one gives a task a new run.
+func (h *Handler) one(ctx context.Context, req api.Request) (api.Response, error) {
+	id, err := api.TaskID(req)
+	if err != nil {
+		return api.Response{}, err
+	}
+	if _, err := api.Query(req); err != nil {
+		return api.Response{}, err
+	}
+	if err := api.NoBody(req); err != nil {
+		return api.Response{}, err
+	}
+	t, queued, err := h.Store.Redrive(ctx, task.Message{TaskID: id}, task.At(time.Now()))
+	if task.IsKind(err, task.Conflict) {
+		return api.Response{}, api.Problemf(http.StatusConflict, "Only a task whose status is DLQ can be redriven, and this one's is another. GET the task to see it.")
+	}
+	if err != nil {
+		return api.Response{}, err
+	}
+	if !queued {
+		h.send(ctx, []task.Outgoing{t.Outgoing(t.UpdatedAt)})
 	}
 	resp := api.JSON(http.StatusAccepted, api.Accepted{
 		TaskID: t.ID, Run: t.Run, Status: t.Status, Message: "Task redriven successfully",
@@ -39,34 +68,13 @@ func (h *Handler) Handle(ctx context.Context, req api.Request) (api.Response, er
 	return resp, nil
 }
 
-func (h *Handler) redrive(ctx context.Context, req api.Request) (task.Task, error) {
-	id, err := api.TaskID(req)
-	if err != nil {
-		return task.Task{}, err
+// send puts messages on the queue. If that fails the tasks are redriven all the
+// same: reconcile sends the messages later.
+func (h *Handler) send(ctx context.Context, messages []task.Outgoing) {
+	if len(messages) == 0 {
+		return
 	}
-	if _, err := api.Query(req); err != nil {
-		return task.Task{}, err
-	}
-	if err := api.NoBody(req); err != nil {
-		return task.Task{}, err
-	}
-	t, queued, err := h.Store.Redrive(ctx, id, task.At(time.Now()))
-	if task.IsKind(err, task.Conflict) {
-		return task.Task{}, api.Problemf(http.StatusConflict, "Only a task whose status is DLQ can be redriven, and this one's is another. GET the task to see it.")
-	}
-	if err != nil {
-		return task.Task{}, err
-	}
-	if !queued {
-		h.send(ctx, t.Message())
-	}
-	return t, nil
-}
-
-// send puts the task's message on the queue. If that fails the task is redriven
-// all the same: reconcile sends the message later.
-func (h *Handler) send(ctx context.Context, m task.Message) {
-	if err := h.Queue.Send(ctx, m); err != nil {
-		h.Log.WarnContext(ctx, "message not sent, left to reconcile", "taskId", m.TaskID, "run", m.Run, "error", err)
+	if err := h.Queue.Send(ctx, messages...); err != nil {
+		h.Log.WarnContext(ctx, "messages not sent, left to reconcile", "taskId", messages[0].TaskID, "messages", len(messages), "error", err)
 	}
 }

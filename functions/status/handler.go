@@ -47,6 +47,8 @@ func (h *Handler) answer(ctx context.Context, req api.Request) (any, error) {
 	switch req.RouteKey {
 	case api.ListRoute:
 		return h.list(ctx, req)
+	case api.StatsRoute:
+		return h.stats(ctx, req)
 	case api.GetRoute:
 		t, err := h.get(ctx, req)
 		if err != nil {
@@ -73,6 +75,17 @@ func (h *Handler) list(ctx context.Context, req api.Request) (any, error) {
 		return nil, err
 	}
 	return api.ListOf(q, page), nil
+}
+
+func (h *Handler) stats(ctx context.Context, req api.Request) (any, error) {
+	if _, err := api.Query(req); err != nil {
+		return nil, err
+	}
+	counts, err := h.Store.Counts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return api.Stats{Counts: counts.Tasks, AsOf: counts.AsOf}, nil
 }
 
 // get returns the task that the request's path names.

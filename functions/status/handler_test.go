@@ -72,11 +72,11 @@ func TestHandleLists(t *testing.T) {
 		want := map[string]any{"tasks": []any{
 			map[string]any{
 				"taskId": string(idOf(2)), "answer": "answer 2", "status": "FAILED", "retries": 0.0,
-				"createdAt": "2000-01-01T00:00:00.000Z", "updatedAt": "2000-01-01T00:00:01.000Z", "errorMessage": "no luck",
+				"createdAt": "2000-01-01T00:00:00.000Z", "updatedAt": "2000-01-01T00:00:01.000Z", "errorType": "WorkerError", "errorMessage": "no luck",
 			},
 			map[string]any{
 				"taskId": string(idOf(1)), "answer": "answer 1", "status": "PENDING", "retries": 0.0,
-				"createdAt": "2000-01-01T00:00:00.000Z", "updatedAt": "2000-01-01T00:00:00.000Z", "errorMessage": "",
+				"createdAt": "2000-01-01T00:00:00.000Z", "updatedAt": "2000-01-01T00:00:00.000Z", "errorType": "", "errorMessage": "",
 			},
 		}}
 		status, body := b.get(api.ListRoute, "", "")
@@ -158,7 +158,7 @@ func TestHandleShowsATask(t *testing.T) {
 			"run": 1.0, "errorType": "WorkerError", "executionId": "execution",
 			"attempts": []any{map[string]any{
 				"number": 1.0, "run": 1.0, "retryCount": 0.0, "errorType": "WorkerError", "errorMessage": "no luck",
-				"startedAt": "2000-01-01T00:00:00.000Z", "finishedAt": "2000-01-01T00:00:01.000Z",
+				"startedAt": "2000-01-01T00:00:00.000Z", "finishedAt": "2000-01-01T00:00:01.000Z", "durationMillis": 1000.0,
 			}},
 		}
 		status, body := b.get(api.GetRoute, string(idOf(1)), "")

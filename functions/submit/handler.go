@@ -1,4 +1,5 @@
-// Package submit is the function behind POST /tasks: it accepts a task.
+// Package submit is the function behind POST /tasks and POST /tasks/batch: it
+// accepts tasks.
 package submit
 
 import (
@@ -15,7 +16,7 @@ import (
 
 // Handler accepts tasks. It answers 202 when the record is durable, and not
 // before: from then on the task ends PROCESSED or DLQ. A client that sends its
-// request twice has two tasks, unless it gives it an Idempotency-Key.
+// request twice has two tasks, unless it gives it an idempotency key.
 type Handler struct {
 	Store task.Store
 	Queue task.Queue
@@ -27,60 +28,114 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, req api.Request) (api.Response, error) {
 	ctx, cancel := awslambda.Reserve(ctx)
 	defer cancel()
-	id, first, err := h.accept(ctx, req)
+	serve := h.one
+	if req.RouteKey == api.BatchRoute {
+		serve = h.batch
+	}
+	resp, err := serve(ctx, req)
 	if err != nil {
 		return api.Fail(ctx, h.Log, err), nil
 	}
+	return resp, nil
+}
+
+// one accepts a task.
+func (h *Handler) one(ctx context.Context, req api.Request) (api.Response, error) {
+	if _, err := api.Query(req); err != nil {
+		return api.Response{}, err
+	}
+	object, err := api.Object(req)
+	if err != nil {
+		return api.Response{}, err
+	}
+	s, err := submissionOf(object, time.Now())
+	if err != nil {
+		return api.Response{}, err
+	}
+	if name, given := req.Headers["idempotency-key"]; given {
+		if s.Key, err = keyNamed(name, s, http.StatusBadRequest, "The header Idempotency-Key"); err != nil {
+			return api.Response{}, err
+		}
+	}
+	created := h.accept(ctx, []task.Submission{s})[0]
+	if created.Err != nil {
+		return api.Response{}, created.Err
+	}
 	resp := api.JSON(http.StatusAccepted, api.Accepted{
-		TaskID: id, Status: task.Pending, Message: "Task submitted successfully",
+		TaskID: created.ID, Status: task.Pending, Message: "Task submitted successfully",
 	})
-	resp.Headers["Location"] = strings.TrimSuffix(req.RawPath, "/") + "/" + string(id)
-	if !first {
+	resp.Headers["Location"] = strings.TrimSuffix(req.RawPath, "/") + "/" + string(created.ID)
+	if created.ID != s.ID {
 		resp.Headers["Idempotent-Replayed"] = "true"
 	}
 	return resp, nil
 }
 
-// accept returns the id of the request's task, and whether it is a new one: not if
-// an earlier request had the same idempotency key.
-func (h *Handler) accept(ctx context.Context, req api.Request) (id task.ID, first bool, err error) {
+// batch accepts those tasks of a batch that it can, and tells of each what became
+// of it.
+func (h *Handler) batch(ctx context.Context, req api.Request) (api.Response, error) {
 	if _, err := api.Query(req); err != nil {
-		return "", false, err
+		return api.Response{}, err
 	}
-	answer, err := answerOf(req)
+	if _, given := req.Headers["idempotency-key"]; given {
+		return api.Response{}, api.Problemf(http.StatusBadRequest, `A batch has no Idempotency-Key. Give each task its own, as "idempotencyKey" beside its answer.`)
+	}
+	items, err := batchOf(req)
 	if err != nil {
-		return "", false, err
+		return api.Response{}, err
 	}
-	key, err := keyOf(req, answer)
-	if err != nil {
-		return "", false, err
+	results := make([]api.BatchResult, len(items))
+	refused := func(i int, err error) {
+		p := api.ProblemOf(ctx, h.Log, err)
+		results[i] = api.BatchResult{Status: p.Status, Detail: p.Detail}
 	}
-	if id, err = task.NewID(); err != nil {
-		return "", false, err
+	var submissions []task.Submission
+	var places []int // of the submissions in the batch
+	for i, raw := range items {
+		s, err := itemOf(raw, time.Now())
+		if err != nil {
+			refused(i, err)
+			continue
+		}
+		submissions, places = append(submissions, s), append(places, i)
 	}
-	t := task.New(id, answer, time.Now())
-	holder, queued := id, false
-	if key == nil {
-		queued, err = h.Store.Create(ctx, t)
-	} else {
-		holder, queued, err = h.Store.CreateOnce(ctx, t, *key)
+	for n, created := range h.accept(ctx, submissions) {
+		if created.Err != nil {
+			refused(places[n], created.Err)
+			continue
+		}
+		results[places[n]] = api.BatchResult{Status: http.StatusAccepted, TaskID: created.ID, Replayed: created.ID != submissions[n].ID}
 	}
-	if task.IsKind(err, task.KeyReused) {
-		return "", false, api.Problemf(http.StatusUnprocessableEntity, "This Idempotency-Key was used for another request. Send that one again as it was, or use a new key.")
-	}
-	if err != nil {
-		return "", false, err
-	}
-	if !queued {
-		h.send(ctx, t.Message())
-	}
-	return holder, holder == id, nil
+	return api.JSON(http.StatusOK, api.Batch{Results: results}), nil
 }
 
-// send puts the task's message on the queue. If that fails the task is accepted
-// all the same: reconcile sends the message later.
-func (h *Handler) send(ctx context.Context, m task.Message) {
-	if err := h.Queue.Send(ctx, m); err != nil {
-		h.Log.WarnContext(ctx, "message not sent, left to reconcile", "taskId", m.TaskID, "run", m.Run, "error", err)
+// accept creates tasks and queues their messages. The error of one is an
+// api.Problem where the client is at fault.
+func (h *Handler) accept(ctx context.Context, submissions []task.Submission) []task.Created {
+	if len(submissions) == 0 {
+		return nil
+	}
+	all := h.Store.Create(ctx, submissions...)
+	var messages []task.Outgoing
+	for i := range all {
+		switch created := &all[i]; {
+		case task.IsKind(created.Err, task.KeyReused):
+			created.Err = api.Problemf(http.StatusUnprocessableEntity, "This idempotency key was used for another request. Send that one again as it was, or use a new key.")
+		case created.Err == nil && !created.Queued:
+			messages = append(messages, submissions[i].Outgoing(task.At(time.Now())))
+		}
+	}
+	h.send(ctx, messages)
+	return all
+}
+
+// send puts messages on the queue. If that fails the tasks are accepted all the
+// same: reconcile sends the messages later.
+func (h *Handler) send(ctx context.Context, messages []task.Outgoing) {
+	if len(messages) == 0 {
+		return
+	}
+	if err := h.Queue.Send(ctx, messages...); err != nil {
+		h.Log.WarnContext(ctx, "messages not sent, left to reconcile", "taskId", messages[0].TaskID, "messages", len(messages), "error", err)
 	}
 }

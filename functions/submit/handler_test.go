@@ -101,13 +101,13 @@ func TestHandleAcceptsARequestWithAKeyOnce(t *testing.T) {
 			t.Errorf("%s again (-want +got):\n%s", body, diff)
 		}
 	}
-	if got := send("order 4711", `{"answer": "43"}`); got.StatusCode != 422 || !strings.Contains(got.Body, "Idempotency-Key") {
+	if got := send("order 4711", `{"answer": "43"}`); got.StatusCode != 422 || !strings.Contains(got.Body, "idempotency key") {
 		t.Errorf("another request with the key: got %d %s, want 422", got.StatusCode, got.Body)
 	}
 	if got := send("order 4712", `{"answer": "42"}`); got.StatusCode != 202 || got.Body == first.Body {
 		t.Errorf("the request with another key: got %d %s, want 202 for another task", got.StatusCode, got.Body)
 	}
-	store.FailAfter("CreateOnce", task.Errorf(task.Unavailable, "away")) // it is durable, and nobody is told
+	store.FailAfter("Create", task.Errorf(task.Unavailable, "away")) // it is durable, and nobody is told
 	if got := send("order 4713", `{"answer": "42"}`); got.StatusCode != 503 {
 		t.Errorf("got %d, want 503", got.StatusCode)
 	}

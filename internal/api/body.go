@@ -47,7 +47,7 @@ func Object(req Request) (map[string]json.RawMessage, error) {
 	case hasLoneSurrogate(body):
 		return nil, Problemf(http.StatusBadRequest, `The body has half of a surrogate pair, \ud800 to \udfff. Write characters beyond \uffff as two such escapes, or in UTF-8.`)
 	}
-	return members(body)
+	return Members(body)
 }
 
 // bodyOf returns the body's bytes.
@@ -86,8 +86,10 @@ func isJSON(contentType string) bool {
 	return len(params) == 0 || len(params) == 1 && ok && strings.EqualFold(charset, "utf-8")
 }
 
-// members returns the members of body, a valid JSON document.
-func members(body []byte) (map[string]json.RawMessage, error) {
+// Members returns the members of the JSON object that is body, a valid JSON
+// document. The error is a Problem: 422 for what is no object, 400 for a name given
+// twice.
+func Members(body []byte) (map[string]json.RawMessage, error) {
 	dec := json.NewDecoder(strings.NewReader(string(body)))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
 		return nil, Problemf(http.StatusUnprocessableEntity, `The body must be a JSON object, such as {"answer": "42"}.`)

@@ -42,8 +42,8 @@ func FuzzObject(f *testing.F) {
 // what the listing asks for, within its bounds.
 func FuzzListQuery(f *testing.F) {
 	for _, query := range []string{
-		"", "status=DLQ&limit=7", "limit=%31&nextToken=" + pageToken("", id), "status=DLQ&nextToken=" + pageToken(task.DLQ, id), "limit=1&limit=2", "limit=+1", "limit=9223372036854775808",
-		"status=dlq", "status=", "%zz", "a;b", "limit=1%00", "&&", "\xff=1", strings.Repeat("a", 1000),
+		"", "status=DLQ&limit=7", "limit=%31&nextToken=" + pageToken(task.Filter{}, id), "status=DLQ&nextToken=" + pageToken(task.Filter{Status: task.DLQ}, id), "limit=1&limit=2", "limit=+1", "limit=9223372036854775808",
+		"status=dlq", "status=", "errorType=WorkerError&label=team:billing", "label=", "label=team", "createdAfter=2026-01-31T12:00:00Z&createdBefore=9999-12-31T23:59:59.999%2B14:00", "%zz", "a;b", "limit=1%00", "&&", "\xff=1", strings.Repeat("a", 1000),
 	} {
 		f.Add(query)
 	}
@@ -59,7 +59,7 @@ func FuzzListQuery(f *testing.F) {
 		if err != nil || q.Limit < 1 || q.Limit > task.MaxPageTasks || string(q.Status) != values.Get("status") || q.Status != "" && !q.Status.Valid() {
 			t.Errorf("%q: got %+v, %v", query, q, err)
 		}
-		if token := values.Get("nextToken"); token != "" && pageToken(q.Status, q.Before) != token || token == "" && q.Before != "" {
+		if token := values.Get("nextToken"); token != "" && pageToken(q.Filter, q.Before) != token || token == "" && q.Before != "" {
 			t.Errorf("%q goes on before %q", query, q.Before)
 		}
 	})
@@ -69,20 +69,20 @@ func FuzzListQuery(f *testing.F) {
 // only one, that a listing of its status gives for that task.
 func FuzzPageToken(f *testing.F) {
 	for _, status := range append([]task.Status{""}, task.Statuses...) {
-		f.Add(pageToken(status, id), string(status))
+		f.Add(pageToken(task.Filter{Status: status}, id), string(status))
 	}
-	f.Add(pageToken(task.DLQ, id)+"\n", "DLQ")
+	f.Add(pageToken(task.Filter{Status: task.DLQ}, id)+"\n", "DLQ")
 	f.Add(base64.StdEncoding.EncodeToString([]byte("1.DLQ."+id)), "DLQ")
 	f.Add("", "")
 	f.Fuzz(func(t *testing.T, token, status string) {
-		next, ok := parsePageToken(token, task.Status(status))
+		next, ok := parsePageToken(token, task.Filter{Status: task.Status(status)})
 		if !ok {
 			return
 		}
 		if _, err := task.ParseID(string(next)); err != nil {
 			t.Errorf("%q goes on after %q: %v", token, next, err)
 		}
-		if again := pageToken(task.Status(status), next); again != token {
+		if again := pageToken(task.Filter{Status: task.Status(status)}, next); again != token {
 			t.Errorf("%q is taken for %q", token, again)
 		}
 	})

@@ -39,13 +39,19 @@ func (p *Problem) With(header, value string) *Problem {
 	return p
 }
 
-// Fail returns the answer for err: itself if it is a Problem, else what its
-// kind means to a client. What a client must not see is logged here.
-func Fail(ctx context.Context, log *slog.Logger, err error) Response {
+// ProblemOf returns err itself if it is a Problem, else what its kind means to a
+// client. What a client must not see is logged here.
+func ProblemOf(ctx context.Context, log *slog.Logger, err error) *Problem {
 	p := problemOf(err)
 	if p.Status >= http.StatusInternalServerError {
 		log.ErrorContext(ctx, "request not served", "status", p.Status, "error", err)
 	}
+	return p
+}
+
+// Fail returns the answer for err: its ProblemOf.
+func Fail(ctx context.Context, log *slog.Logger, err error) Response {
+	p := ProblemOf(ctx, log, err)
 	resp := respond(p.Status, "application/problem+json", p)
 	if p.header != "" {
 		resp.Headers[p.header] = p.value
@@ -62,6 +68,8 @@ func problemOf(err error) *Problem {
 		return Problemf(http.StatusNotFound, "There is no task of this id. GET /tasks lists the tasks; a finished one is removed when its retention ends.")
 	case task.Unavailable:
 		return Problemf(http.StatusServiceUnavailable, "The task store can't be reached right now. Send the request again in a few seconds.").With("Retry-After", "5")
+	case task.Unsupported:
+		return Problemf(http.StatusNotImplemented, "This host does not have that: %v.", err)
 	}
 	return Problemf(http.StatusInternalServerError, "Something went wrong on the server. Send the request again; if it keeps failing, tell whoever runs this service.")
 }

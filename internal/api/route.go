@@ -10,11 +10,14 @@ import (
 
 // The route keys, as template.yaml declares them.
 const (
-	SubmitRoute  = "POST /tasks"
-	ListRoute    = "GET /tasks"
-	GetRoute     = "GET /tasks/{taskId}"
-	HistoryRoute = "GET /tasks/{taskId}/history"
-	RedriveRoute = "POST /tasks/{taskId}/redrive"
+	SubmitRoute     = "POST /tasks"
+	BatchRoute      = "POST /tasks/batch"
+	ListRoute       = "GET /tasks"
+	StatsRoute      = "GET /tasks/stats"
+	GetRoute        = "GET /tasks/{taskId}"
+	HistoryRoute    = "GET /tasks/{taskId}/history"
+	RedriveRoute    = "POST /tasks/{taskId}/redrive"
+	RedriveAllRoute = "POST /tasks/redrive"
 	// DescriptionRoute is api/openapi.yaml.
 	DescriptionRoute = "GET /openapi.yaml"
 	// DefaultRoute takes every request that no other route takes.
@@ -22,7 +25,9 @@ const (
 )
 
 // Routes are all route keys but the default.
-var Routes = [...]string{SubmitRoute, ListRoute, GetRoute, HistoryRoute, RedriveRoute, DescriptionRoute}
+var Routes = [...]string{
+	SubmitRoute, BatchRoute, ListRoute, StatsRoute, GetRoute, HistoryRoute, RedriveRoute, RedriveAllRoute, DescriptionRoute,
+}
 
 // NoRoute returns the problem of a request that no route takes: 405 if its path
 // exists with other methods, and 404 if not. HEAD is such a method.

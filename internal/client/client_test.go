@@ -70,7 +70,7 @@ func TestRequests(t *testing.T) {
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Get(ctx, id) },
 			http.StatusOK, `{"taskId":"` + string(id) + `","answer":"42","run":2,"attempts":[{"number":1,"run":2}]}`,
 			"GET /local/tasks/" + string(id) + "  ",
-			api.Detail{Summary: api.Summary{TaskID: id, Answer: "42"}, Run: 2, Attempts: []task.Attempt{{Number: 1, Run: 2}}},
+			api.Detail{Summary: api.Summary{TaskID: id, Answer: "42"}, Run: 2, Attempts: []api.Attempt{{Attempt: task.Attempt{Number: 1, Run: 2}}}},
 		},
 		"get of an odd id": {
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Get(ctx, "a/../b?") },

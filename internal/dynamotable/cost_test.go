@@ -15,6 +15,7 @@ import (
 	"tasks/internal/awsconfig/awstest"
 	"tasks/internal/dynamotable"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 const retention = 30 * 24 * time.Hour
@@ -26,7 +27,7 @@ const execution = "arn:aws:states:eu-central-1:123456789012:execution:TaskStateM
 func succeed(t *testing.T, table *dynamotable.Table, answer string, retention time.Duration) task.Task {
 	t.Helper()
 	submitted := task.New(newID(t), answer, time.Now())
-	if _, err := table.Create(t.Context(), submitted); err != nil {
+	if err := tasktest.Create(t.Context(), table, submitted); err != nil {
 		t.Fatal(err)
 	}
 	_, claimed, err := table.Claim(t.Context(), task.ClaimRequest{
@@ -120,7 +121,7 @@ func TestDueReachesAllOfABacklog(t *testing.T) {
 		if b.ID != last.ID {
 			b.Defer(1, task.At(now))
 		}
-		if _, err := table.Create(t.Context(), b); err != nil {
+		if err := tasktest.Create(t.Context(), table, b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -146,7 +147,7 @@ func TestListOfUnevenShards(t *testing.T) {
 	created := append(tasksOfShard(t, 0, 50, now, time.Hour), tasksOfShard(t, 1, 5, now.Add(-time.Minute), 10*time.Hour)...)
 	var want []task.ID // newest first
 	for _, c := range created {
-		if _, err := table.Create(t.Context(), c); err != nil {
+		if err := tasktest.Create(t.Context(), table, c); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, c.ID)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -24,14 +25,40 @@ const (
 	answerSlack = 20 * 24 * time.Hour
 )
 
-// Create implements task.Store. The message is never queued: a table has no
-// queue.
-func (t *Table) Create(ctx context.Context, created task.Task) (queued bool, err error) {
-	r, err := t.answered(ctx, created)
-	if err != nil {
-		return false, err
+// createAtOnce is how many tasks of a batch are written at the same time.
+const createAtOnce = 20
+
+// Create implements task.Store. The messages are never queued: a table has no
+// queue. Each task is a conditional write of its own: BatchWriteItem has no
+// conditions, and sent again it could reset a record.
+func (t *Table) Create(ctx context.Context, submissions ...task.Submission) []task.Created {
+	created := make([]task.Created, len(submissions))
+	var all sync.WaitGroup
+	places := make(chan struct{}, createAtOnce)
+	for i, s := range submissions {
+		places <- struct{}{}
+		all.Go(func() {
+			created[i] = t.create(ctx, s)
+			<-places
+		})
 	}
-	return false, t.put(ctx, created.ID, r.Rev, r)
+	all.Wait()
+	return created
+}
+
+func (t *Table) create(ctx context.Context, s task.Submission) (created task.Created) {
+	if s.Key != nil {
+		created.ID, created.Queued, created.Err = t.createOnce(ctx, s.Task, *s.Key)
+		return created
+	}
+	r, err := t.answered(ctx, s.Task)
+	if err == nil {
+		err = t.put(ctx, s.ID, r.Rev, r)
+	}
+	if err != nil {
+		return task.Created{Err: err}
+	}
+	return task.Created{ID: s.ID}
 }
 
 // answered returns the record of a new task, and writes its answer if that is

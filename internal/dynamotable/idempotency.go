@@ -20,10 +20,10 @@ import (
 // maxConflictWait bounds the random wait after a transaction that met another one.
 const maxConflictWait = 100 * time.Millisecond
 
-// CreateOnce implements task.Store. The key is read first: a request that is sent
-// again then costs a read, and not a transaction that fails, which costs as much
-// as one that doesn't.
-func (t *Table) CreateOnce(ctx context.Context, created task.Task, key task.IdempotencyKey) (holder task.ID, queued bool, err error) {
+// createOnce creates a task, unless another one holds its key. The key is read
+// first: a request that is sent again then costs a read, and not a transaction that
+// fails, which costs as much as one that doesn't.
+func (t *Table) createOnce(ctx context.Context, created task.Task, key task.IdempotencyKey) (holder task.ID, queued bool, err error) {
 	var r record
 	for range maxTries {
 		holder, err := t.holder(ctx, key, created.CreatedAt)

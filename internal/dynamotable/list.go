@@ -13,7 +13,8 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 	if q.Status != "" {
 		classes = []class{classOf(q.Status)}
 	}
-	ids, more, err := t.newest(ctx, classes, q.Before, q.Limit)
+	from, before := q.Bounds()
+	ids, more, err := t.newest(ctx, classes, from, before, q.Limit)
 	if err != nil {
 		return task.Page{}, err
 	}
@@ -26,7 +27,10 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 	size := 0
 	for i, id := range ids {
 		r, found := records[id]
-		if !found || q.Status != "" && r.Status != q.Status {
+		if !found {
+			continue
+		}
+		if listed := r.task(); !q.Matches(&listed) {
 			continue
 		}
 		size += len(r.Answer) + r.AnswerBytes
@@ -53,17 +57,17 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 	return page, nil
 }
 
-// newest returns the ids of some classes that come before an id, or all if that
-// is empty; newest first, at most limit, and not all of those if the shards are
+// newest returns the ids of some classes from one id on, and before another, as far
+// as these are not empty; newest first, at most limit, and not all of those if the shards are
 // filled unevenly. It tells whether there may be more.
 //
 // What it costs depends on the limit alone: from each shard it takes about
 // twice what an even distribution would need.
-func (t *Table) newest(ctx context.Context, classes []class, before task.ID, limit int) (ids []task.ID, more bool, err error) {
+func (t *Table) newest(ctx context.Context, classes []class, from, before task.ID, limit int) (ids []task.ID, more bool, err error) {
 	var queries []shardQuery
 	for _, c := range classes {
 		for n := range shards {
-			queries = append(queries, shardQuery{class: c, shard: n, before: string(before), limit: 2*limit/shards + 8})
+			queries = append(queries, shardQuery{class: c, shard: n, after: string(from), before: string(before), limit: 2*limit/shards + 8})
 		}
 	}
 	results, err := t.queryAll(ctx, queries)

@@ -23,7 +23,7 @@ const concurrency = 16
 type shardQuery struct {
 	class         class
 	shard         int
-	after, before string // exclusive; no bound, if empty
+	after, before string // before is exclusive; no bound, if empty
 	oldestFirst   bool
 	limit         int
 }
@@ -52,8 +52,10 @@ func (t *Table) query(ctx context.Context, q shardQuery) (shardResult, error) {
 	pk := expression.Key("pk")
 	switch {
 	case q.after != "" && q.before != "":
-		// Inclusive, but a bound that is an id is never used here.
+		// BETWEEN takes both bounds in: one that is an id is left out below.
 		condition = condition.And(pk.Between(expression.Value(q.after), expression.Value(q.before)))
+	case q.after != "":
+		condition = condition.And(pk.GreaterThanEqual(expression.Value(q.after)))
 	case q.before != "":
 		condition = condition.And(pk.LessThan(expression.Value(q.before)))
 	}
@@ -80,8 +82,11 @@ func (t *Table) query(ctx context.Context, q shardQuery) (shardResult, error) {
 	}
 	result := shardResult{more: len(out.LastEvaluatedKey) > 0 && len(entries) > 0}
 	for _, e := range entries {
-		result.ids = append(result.ids, e.ID)
+		if string(e.ID) != q.before {
+			result.ids = append(result.ids, e.ID)
+		}
 	}
+	result.more = result.more && len(result.ids) > 0
 	return result, nil
 }
 

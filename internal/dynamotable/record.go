@@ -15,23 +15,25 @@ import (
 // record is a task's item. Times are in milliseconds since the epoch but for
 // those of the time to live, which DynamoDB wants in seconds.
 type record struct {
-	ID           task.ID     `dynamodbav:"pk"`
-	Class        string      `dynamodbav:"class"`
-	Rev          string      `dynamodbav:"rev"`
-	Status       task.Status `dynamodbav:"status"`
-	Run          int         `dynamodbav:"run"`
-	Retries      int         `dynamodbav:"retries,omitempty"`
-	CreatedAt    int64       `dynamodbav:"createdAt"`
-	UpdatedAt    int64       `dynamodbav:"updatedAt"`
-	ErrorType    string      `dynamodbav:"errorType,omitempty"`
-	ErrorMessage string      `dynamodbav:"errorMessage,omitempty"`
-	Attempts     []attempt   `dynamodbav:"attempts,omitempty"`
-	ExecutionID  string      `dynamodbav:"executionId,omitempty"`
-	Owner        string      `dynamodbav:"owner,omitempty"`
-	LeaseUntil   int64       `dynamodbav:"leaseUntil,omitempty"`
-	NextCheckAt  int64       `dynamodbav:"nextCheckAt,omitempty"`
-	Checks       int         `dynamodbav:"checks,omitempty"`
-	ExpiresAt    int64       `dynamodbav:"expiresAt,omitempty"`
+	ID            task.ID           `dynamodbav:"pk"`
+	Class         string            `dynamodbav:"class"`
+	Rev           string            `dynamodbav:"rev"`
+	Status        task.Status       `dynamodbav:"status"`
+	Labels        map[string]string `dynamodbav:"labels,omitempty"`
+	NextAttemptAt int64             `dynamodbav:"nextAttemptAt,omitempty"`
+	Run           int               `dynamodbav:"run"`
+	Retries       int               `dynamodbav:"retries,omitempty"`
+	CreatedAt     int64             `dynamodbav:"createdAt"`
+	UpdatedAt     int64             `dynamodbav:"updatedAt"`
+	ErrorType     string            `dynamodbav:"errorType,omitempty"`
+	ErrorMessage  string            `dynamodbav:"errorMessage,omitempty"`
+	Attempts      []attempt         `dynamodbav:"attempts,omitempty"`
+	ExecutionID   string            `dynamodbav:"executionId,omitempty"`
+	Owner         string            `dynamodbav:"owner,omitempty"`
+	LeaseUntil    int64             `dynamodbav:"leaseUntil,omitempty"`
+	NextCheckAt   int64             `dynamodbav:"nextCheckAt,omitempty"`
+	Checks        int               `dynamodbav:"checks,omitempty"`
+	ExpiresAt     int64             `dynamodbav:"expiresAt,omitempty"`
 
 	Answer string `dynamodbav:"answer,omitempty"`
 	// AnswerBytes and AnswerExpiresAt are of a large answer: how long it is,
@@ -43,7 +45,7 @@ type record struct {
 // changing are the attributes that a transition may change, or remove.
 var changing = []string{
 	"class", "rev", "status", "run", "retries", "updatedAt", "errorType", "errorMessage", "attempts", "executionId",
-	"owner", "leaseUntil", "nextCheckAt", "checks", "expiresAt", "answerExpiresAt",
+	"owner", "leaseUntil", "nextAttemptAt", "nextCheckAt", "checks", "expiresAt", "answerExpiresAt",
 }
 
 type attempt struct {
@@ -99,7 +101,7 @@ func newRecord(t task.Task) record {
 		CreatedAt: t.CreatedAt.Milli(), UpdatedAt: t.UpdatedAt.Milli(),
 		ErrorType: t.ErrorType, ErrorMessage: t.ErrorMessage,
 		ExecutionID: t.ExecutionID, Owner: t.Owner, LeaseUntil: t.LeaseUntil.Milli(),
-		NextCheckAt: t.NextCheckAt.Milli(), Checks: t.Checks, ExpiresAt: seconds(t.ExpiresAt),
+		Labels: t.Labels, NextAttemptAt: t.NextAttemptAt.Milli(), NextCheckAt: t.NextCheckAt.Milli(), Checks: t.Checks, ExpiresAt: seconds(t.ExpiresAt),
 	}
 	for _, a := range t.Attempts {
 		r.Attempts = append(r.Attempts, attempt{
@@ -117,7 +119,7 @@ func (r record) task() task.Task {
 		CreatedAt: task.AtMilli(r.CreatedAt), UpdatedAt: task.AtMilli(r.UpdatedAt),
 		ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
 		ExecutionID: r.ExecutionID, Owner: r.Owner, LeaseUntil: task.AtMilli(r.LeaseUntil),
-		NextCheckAt: task.AtMilli(r.NextCheckAt), Checks: r.Checks, ExpiresAt: task.AtMilli(1000 * r.ExpiresAt),
+		Labels: r.Labels, NextAttemptAt: task.AtMilli(r.NextAttemptAt), NextCheckAt: task.AtMilli(r.NextCheckAt), Checks: r.Checks, ExpiresAt: task.AtMilli(1000 * r.ExpiresAt),
 	}
 	for _, a := range r.Attempts {
 		t.Attempts = append(t.Attempts, task.Attempt{

@@ -13,6 +13,7 @@ import (
 	"tasks/internal/awsconfig/awstest"
 	"tasks/internal/dynamotable"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 // subject is a task of a sweep. It was accepted an hour ago.
@@ -47,15 +48,17 @@ func (s *subject) deadLetter() task.MarkRequest {
 
 func (s *subject) create() {
 	s.t.Helper()
-	_, err := s.table.Create(s.t.Context(), s.Task)
+	err := tasktest.Create(s.t.Context(), s.table, s.Task)
 	s.must(err)
 }
 
-func (s *subject) key() task.IdempotencyKey { return task.IdempotencyKey{Name: string(s.ID)} }
+func (s *subject) keyed() task.Submission {
+	return task.Submission{Task: s.Task, Key: &task.IdempotencyKey{Name: string(s.ID)}}
+}
 
 func (s *subject) createOnce() {
 	s.t.Helper()
-	_, _, err := s.table.CreateOnce(s.t.Context(), s.Task, s.key())
+	err := s.table.Create(s.t.Context(), s.keyed())[0].Err
 	s.must(err)
 }
 
@@ -120,16 +123,16 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 			return nil, s.table.Finish(ctx, s.finishRequest(token, failure))
 		}
 	}
-	create := func(ctx context.Context, s *subject) (any, error) { return s.table.Create(ctx, s.Task) }
+	create := func(ctx context.Context, s *subject) (any, error) { return nil, tasktest.Create(ctx, s.table, s.Task) }
 	createOnce := func(ctx context.Context, s *subject) (any, error) {
-		holder, _, err := s.table.CreateOnce(ctx, s.Task, s.key())
-		return holder == s.ID, err
+		created := s.table.Create(ctx, s.keyed())[0]
+		return created.ID == s.ID, created.Err
 	}
 	createAgain := func(ctx context.Context, s *subject) (any, error) {
-		again := s.Task
+		again := s.keyed()
 		again.ID = newID(s.t)
-		holder, queued, err := s.table.CreateOnce(ctx, again, s.key())
-		return results{holder == s.ID, queued}, err
+		created := s.table.Create(ctx, again)[0]
+		return results{created.ID == s.ID, created.Queued}, created.Err
 	}
 	get := func(ctx context.Context, s *subject) (any, error) { return s.table.Get(ctx, s.ID) }
 	mark := func(ctx context.Context, s *subject) (any, error) {
@@ -137,7 +140,7 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 		return results{outcome, marked}, err
 	}
 	redrive := func(ctx context.Context, s *subject) (any, error) {
-		redriven, queued, err := s.table.Redrive(ctx, s.ID, now)
+		redriven, queued, err := s.table.Redrive(ctx, task.Message{TaskID: s.ID}, now)
 		return results{redriven, queued}, err
 	}
 	restart := func(ctx context.Context, s *subject) (any, error) {
@@ -157,15 +160,16 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 	awstest.Sweep[task.Store](t, []awstest.Call{
 		call("Create", "an answer", nothing, create),
 		call("Create, a large answer", large, nothing, create),
-		call("CreateOnce", "an answer", nothing, createOnce),
-		call("CreateOnce, a large answer", large, nothing, createOnce),
-		call("CreateOnce, with a key that is held", large, (*subject).createOnce, createAgain),
+		call("Create, with a key", "an answer", nothing, createOnce),
+		call("Create, with a key and a large answer", large, nothing, createOnce),
+		call("Create, with a key that is held", large, (*subject).createOnce, createAgain),
 		call("Get", "an answer", retried, get),
 		call("Get, a large answer", large, retried, get),
 		call("List", large, created, func(ctx context.Context, s *subject) (any, error) {
 			page, err := s.table.List(ctx, task.Query{Limit: task.MaxPageTasks})
 			return own(s, page.Tasks), err
 		}),
+		call("Counts", "an answer", nothing, func(ctx context.Context, s *subject) (any, error) { return s.table.Counts(ctx) }),
 		call("Claim", "an answer", created, claim(0, "first")),
 		call("Claim, a large answer", large, created, claim(0, "first")),
 		call("Claim, a second attempt", "an answer", failed, claim(1, "second")),

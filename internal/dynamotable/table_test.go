@@ -16,6 +16,7 @@ import (
 	"tasks/internal/awsconfig/awstest"
 	"tasks/internal/dynamotable"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 const endpointVariable = "TASKS_TEST_DYNAMODB_ENDPOINT"
@@ -95,7 +96,7 @@ func TestALargeAnswerThatCannotBeReadOpensNoAttempt(t *testing.T) {
 	}}
 	table, _, _ := open(t, transport)
 	submitted := task.New(newID(t), strings.Repeat("x", dynamotable.MaxInlineAnswer+1), time.Now())
-	if _, err := table.Create(t.Context(), submitted); err != nil {
+	if err := tasktest.Create(t.Context(), table, submitted); err != nil {
 		t.Fatal(err)
 	}
 	claim := task.ClaimRequest{Message: submitted.Message(), ExecutionID: execution, Token: "token", Now: task.At(time.Now()), Lease: time.Minute}

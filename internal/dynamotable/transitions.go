@@ -116,8 +116,8 @@ func (t *Table) DeadLetter(ctx context.Context, r task.MarkRequest) (task.MarkOu
 }
 
 // Redrive implements task.Store.
-func (t *Table) Redrive(ctx context.Context, id task.ID, now task.Time) (task.Task, bool, error) {
-	return t.newRun(ctx, id, func(current *task.Task) error { return current.Redrive(now) })
+func (t *Table) Redrive(ctx context.Context, m task.Message, now task.Time) (task.Task, bool, error) {
+	return t.newRun(ctx, m.TaskID, func(current *task.Task) error { return current.Redrive(m.Run, now) })
 }
 
 // Restart implements task.Store.

@@ -8,6 +8,7 @@ import (
 	"tasks/internal/awsconfig/awstest"
 	"tasks/internal/dynamotable"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 // TestNoChangeIsLostBetweenTwoTriesOfAnother lets three writers change a record
@@ -18,7 +19,7 @@ func TestNoChangeIsLostBetweenTwoTriesOfAnother(t *testing.T) {
 	t.Parallel()
 	b, _, name := open(t, nil)
 	submitted := task.New(newID(t), "an answer", time.Now())
-	if _, err := b.Create(t.Context(), submitted); err != nil {
+	if err := tasktest.Create(t.Context(), b, submitted); err != nil {
 		t.Fatal(err)
 	}
 	change := func(table *dynamotable.Table) {

@@ -90,7 +90,7 @@ func TestAFullBacklog(t *testing.T) {
 		}
 		h.submit("x")
 		pass(time.Second)
-		page, err := h.db.List(t.Context(), task.Query{Status: task.Processed, Limit: 100})
+		page, err := h.db.List(t.Context(), task.Query{Filter: task.Filter{Status: task.Processed}, Limit: 100})
 		if err != nil || len(page.Tasks) != limit+2 || h.db.Backlog() != 0 {
 			t.Errorf("got %d tasks processed and a backlog of %d, %v, want %d and 0", len(page.Tasks), h.db.Backlog(), err, limit+2)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 	"tasks/internal/taskdb"
 )
 
@@ -42,7 +43,7 @@ func TestTheClockIsSetBackWhileTheHostIsDown(t *testing.T) {
 		create := func() (id task.ID) {
 			id, err := task.NewID()
 			if err == nil {
-				_, err = db.Create(t.Context(), task.New(id, "x", time.Now()))
+				err = tasktest.Create(t.Context(), db, task.New(id, "x", time.Now()))
 			}
 			if err != nil {
 				t.Fatal(err)

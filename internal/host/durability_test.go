@@ -16,6 +16,7 @@ import (
 
 	"tasks/internal/asl"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 	"tasks/internal/taskdb"
 )
 
@@ -101,7 +102,7 @@ func (h *durableHost) begin() task.Message {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if _, err := h.db.Create(context.Background(), task.New(id, "x", time.Now())); err != nil {
+	if err := tasktest.Create(context.Background(), h.db, task.New(id, "x", time.Now())); err != nil {
 		h.t.Fatal(err)
 	}
 	m := task.Message{TaskID: id, Run: 1}

@@ -56,7 +56,7 @@ func TestExecutions(t *testing.T) {
 		return tasktest.ExecutionsUnderTest{
 			Executions: h.executions,
 			Prepare: func(t *testing.T, m task.Message) {
-				if _, err := h.db.Create(t.Context(), task.New(m.TaskID, "x", time.Now())); err != nil {
+				if err := tasktest.Create(t.Context(), h.db, task.New(m.TaskID, "x", time.Now())); err != nil {
 					t.Fatal(err)
 				}
 			},

@@ -15,6 +15,7 @@ import (
 
 	"tasks/internal/samtemplate"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 	"tasks/internal/taskdb"
 )
 
@@ -81,7 +82,7 @@ func TestRedrivePolicy(t *testing.T) {
 						t.Fatal(err)
 					}
 					if life == 0 {
-						if _, err := db.Create(t.Context(), task.New(id, "x", began)); err != nil {
+						if err := tasktest.Create(t.Context(), db, task.New(id, "x", began)); err != nil {
 							t.Fatal(err)
 						}
 					}

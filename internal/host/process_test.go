@@ -171,7 +171,7 @@ func (p *child) disturb(ctx context.Context) {
 			now := time.Now()
 			switch rand.N(6) {
 			case 0:
-				queue.Send(ctx, m) // twice is once
+				queue.Send(ctx, task.Outgoing{Message: m}) // twice is once
 				queue.GiveBack(ctx, r, now)
 			case 1:
 				queue.GiveBack(ctx, r, now.Add(50*time.Millisecond))

@@ -199,7 +199,7 @@ var down = task.Errorf(task.Unavailable, "the process is dead")
 
 // written are the operations that change records.
 var written = map[string]bool{
-	"Create": true, "CreateOnce": true, "Claim": true, "Finish": true, "DeadLetter": true, "Redrive": true, "Restart": true, "Defer": true,
+	"Create": true, "Claim": true, "Finish": true, "DeadLetter": true, "Redrive": true, "Restart": true, "Defer": true,
 }
 
 // intercept is between the host and its file. An operation takes its time, and
@@ -228,11 +228,13 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 	}
 	err := do()
 	if written[op.Name] && err == nil {
-		now, err := l.host.db.Get(context.Background(), op.Task)
-		if err == nil {
-			s.checker.Wrote(now)
-		} else if !task.IsKind(err, task.NotFound) {
-			panic(err)
+		for _, id := range append([]task.ID{op.Task}, op.More...) {
+			now, err := l.host.db.Get(context.Background(), id)
+			if err == nil {
+				s.checker.Wrote(now)
+			} else if !task.IsKind(err, task.NotFound) {
+				panic(err)
+			}
 		}
 	}
 	if !w.Park(l.alive, key+" done", func() time.Duration {

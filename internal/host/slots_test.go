@@ -75,7 +75,7 @@ func TestTasksWaitInLine(t *testing.T) {
 			t.Errorf("got %d on the queue, want the task that came after them", h.db.Queue().Len())
 		}
 		pass(tasks / slots * time.Second)
-		page, err := h.db.List(t.Context(), task.Query{Status: task.Failed, Limit: 1})
+		page, err := h.db.List(t.Context(), task.Query{Filter: task.Filter{Status: task.Failed}, Limit: 1})
 		if err != nil || len(page.Tasks) != 0 || h.db.Backlog() != 0 || most.Load() != slots {
 			t.Errorf("%d tasks are unfinished and %d ran at once, %v, want 0 and %d", h.db.Backlog(), most.Load(), err, slots)
 		}

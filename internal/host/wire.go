@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/semaphore"
@@ -125,6 +126,8 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 		rt.method, rt.segments = method, strings.Split(strings.TrimPrefix(path, "/"), "/")
 		h.front.routes = append(h.front.routes, rt)
 	}
+	// A path without parameters goes first, as on AWS: "{" sorts last.
+	slices.SortFunc(h.front.routes, func(a, b route) int { return strings.Compare(a.key, b.key) })
 	for _, m := range system.Mappings {
 		handle := hs.sqs[system.Functions[m.Function].Name]
 		if handle == nil {

@@ -46,6 +46,9 @@ func TestOurTemplate(t *testing.T) {
 		{"GET /tasks/{taskId}", "StatusFunction"},
 		{"GET /tasks/{taskId}/history", "StatusFunction"},
 		{"POST /tasks/{taskId}/redrive", "RedriveFunction"},
+		{"POST /tasks/batch", "SubmitFunction"},
+		{"GET /tasks/stats", "StatusFunction"},
+		{"POST /tasks/redrive", "RedriveFunction"},
 		{"GET /openapi.yaml", "StatusFunction"},
 		{"$default", "StatusFunction"},
 	}, got.Routes); diff != "" {

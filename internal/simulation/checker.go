@@ -179,6 +179,9 @@ func (c *Checker) attempts(before, now task.Task) {
 		return
 	}
 	begun := now.Attempts[len(now.Attempts)-1]
+	if early := before.NextAttemptAt.Sub(begun.StartedAt.Time); before.Run == now.Run && early > c.ClockSlack {
+		c.problem(now.ID, "attempt %d of run %d begins %v before it is due", begun.Number, begun.Run, early)
+	}
 	if begun.Number > maxCounted {
 		c.problem(now.ID, "attempt %d of run %d begins, and at most %d count", begun.Number, begun.Run, maxCounted)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,52 +36,121 @@ type Clients struct {
 const maxPosts = 5
 
 // Post has n tasks posted in the coming time, at random moments: half of them with
-// idempotency keys, and some of those twice.
+// idempotency keys, and some of those twice; some with a delay, some in batches.
 func (c *Clients) Post(n int, within time.Duration) {
 	w := c.World
-	for range n {
-		key, answer, at := "", strings.Repeat("forty-two ", 1+w.Intn(3)*w.Intn(100)), w.Between(0, within)
-		if w.Chance(0.5) {
-			c.keys++
-			key = fmt.Sprintf("key %d", c.keys)
-			answer = KeyedAnswer(key, answer)
+	for n > 0 {
+		items := []posted{c.item()}
+		n--
+		isBatch := w.Chance(0.2)
+		for isBatch && n > 0 && w.Chance(0.6) {
+			items = append(items, c.item())
+			n--
 		}
-		body, err := json.Marshal(map[string]string{"answer": answer})
-		if err != nil {
-			panic(err) // a string always marshals
-		}
-		w.After(at, func() { go c.post(key, string(body)) })
-		if key != "" && w.Chance(0.3) {
-			w.After(at+w.Between(0, time.Second), func() { go c.post(key, string(body)) })
+		at := w.Between(0, within)
+		w.After(at, func() { go c.post(items, isBatch) })
+		if items[0].key != "" && w.Chance(0.3) {
+			w.After(at+w.Between(0, time.Second), func() { go c.post(items, isBatch) })
 		}
 	}
 }
 
-func (c *Clients) post(key, body string) {
+// posted is a task that a client asks for.
+type posted struct {
+	key    string // "" for none
+	object map[string]any
+}
+
+func (c *Clients) item() posted {
+	w := c.World
+	answer := strings.Repeat("forty-two ", 1+w.Intn(3)*w.Intn(100))
+	p := posted{object: map[string]any{}}
+	if w.Chance(0.5) {
+		c.keys++
+		p.key = fmt.Sprintf("key %d", c.keys)
+		answer = KeyedAnswer(p.key, answer)
+	}
+	p.object["answer"] = answer
+	if w.Chance(0.2) {
+		p.object["delaySeconds"] = 1 + w.Intn(900)
+	}
+	return p
+}
+
+func (c *Clients) post(items []posted, isBatch bool) {
 	for n := 1; ; n++ {
-		status, response, answered := c.Request("POST", "/tasks", key, body)
-		if answered && status == http.StatusAccepted {
-			var accepted api.Accepted
-			if err := json.Unmarshal([]byte(response), &accepted); err != nil {
-				panic(err) // ours: submit always answers so
-			}
-			c.Checker.Accepted(accepted.TaskID, key)
+		items = c.send(items, isBatch)
+		items = slices.DeleteFunc(slices.Clone(items), func(p posted) bool { return p.key == "" }) // it may have been accepted
+		if len(items) == 0 || n == maxPosts {
 			return
 		}
-		if key == "" || n == maxPosts {
-			return
-		}
-		c.World.Park(context.Background(), "the client of "+key, func() time.Duration { return c.World.Between(0, 10*time.Second) })
+		c.World.Park(context.Background(), "the client of "+items[0].key, func() time.Duration { return c.World.Between(0, 10*time.Second) })
 	}
 }
 
-// Redrive has dead tasks redriven n times in the coming time, and at times a
-// task that is not dead.
+// send sends a request and returns what was not accepted, as far as the client
+// knows.
+func (c *Clients) send(items []posted, isBatch bool) (left []posted) {
+	if !isBatch {
+		status, response, answered := c.Request("POST", "/tasks", items[0].key, marshal(items[0].object))
+		if !answered || status != http.StatusAccepted {
+			return items
+		}
+		var accepted api.Accepted
+		unmarshal(response, &accepted)
+		c.Checker.Accepted(accepted.TaskID, items[0].key)
+		return nil
+	}
+	var objects []any
+	for _, p := range items {
+		object := maps.Clone(p.object)
+		if p.key != "" {
+			object["idempotencyKey"] = p.key
+		}
+		objects = append(objects, object)
+	}
+	status, response, answered := c.Request("POST", "/tasks/batch", "", marshal(map[string]any{"tasks": objects}))
+	if !answered || status != http.StatusOK {
+		return items
+	}
+	var batch api.Batch
+	unmarshal(response, &batch)
+	for i, result := range batch.Results {
+		if result.Status == http.StatusAccepted {
+			c.Checker.Accepted(result.TaskID, items[i].key)
+		} else {
+			left = append(left, items[i])
+		}
+	}
+	return left
+}
+
+func marshal(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return string(b)
+}
+
+func unmarshal(response string, v any) {
+	if err := json.Unmarshal([]byte(response), v); err != nil {
+		panic(err) // ours: the functions always answer so
+	}
+}
+
+// Redrive has dead tasks redriven n times in the coming time, one or all of them,
+// and at times a task that is not dead.
 func (c *Clients) Redrive(n int, within time.Duration) {
 	for range n {
 		c.World.After(c.World.Between(0, within), func() {
 			dead := c.Checker.Dead()
 			if len(dead) == 0 {
+				return
+			}
+			if c.World.Chance(0.3) {
+				c.World.Record("redrive all")
+				go c.Request("POST", "/tasks/redrive", "", "{}")
 				return
 			}
 			id := dead[c.World.Intn(len(dead))]

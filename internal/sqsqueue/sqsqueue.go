@@ -1,10 +1,14 @@
 // Package sqsqueue sends to the task queue and to the dead letter queue, both
-// in SQS.
+// in SQS. A request whose answer is lost is sent again, and its messages arrive
+// twice.
 package sqsqueue
 
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,9 +29,35 @@ var _ task.Queue = (*Queue)(nil)
 // NewQueue returns the queue of that URL.
 func NewQueue(cfg aws.Config, url string) *Queue { return &Queue{sqs.NewFromConfig(cfg), url} }
 
-// Send implements task.Queue.
-func (q *Queue) Send(ctx context.Context, m task.Message) error {
-	return send(ctx, q.client, q.url, m.Body())
+// maxEntries is how many messages a request carries (Amazon SQS message quotas).
+const maxEntries = 10
+
+// Send implements task.Queue, in requests of up to maxEntries. All are tried,
+// whatever becomes of the first.
+func (q *Queue) Send(ctx context.Context, messages ...task.Outgoing) error {
+	var errs []error
+	for batch := range slices.Chunk(messages, maxEntries) {
+		errs = append(errs, q.sendBatch(ctx, batch))
+	}
+	return errors.Join(errs...)
+}
+
+func (q *Queue) sendBatch(ctx context.Context, batch []task.Outgoing) error {
+	entries := make([]types.SendMessageBatchRequestEntry, len(batch))
+	for i, m := range batch {
+		entries[i] = types.SendMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(m.Body()),
+			DelaySeconds: int32(math.Ceil(m.Delay.Seconds())),
+		}
+	}
+	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
+	if err != nil {
+		return task.Errorf(task.Unavailable, "send %d messages: %w", len(batch), err)
+	}
+	if n := len(out.Failed); n > 0 {
+		return task.Errorf(task.Unavailable, "send: %d of %d messages are refused: %s", n, len(batch), aws.ToString(out.Failed[0].Code))
+	}
+	return nil
 }
 
 // DeadLetterQueue is a task.DeadLetterQueue.
@@ -46,13 +76,8 @@ func NewDeadLetterQueue(cfg aws.Config, url string) *DeadLetterQueue {
 // Send implements task.DeadLetterQueue. Characters that SQS does not carry
 // arrive as U+FFFD.
 func (q *DeadLetterQueue) Send(ctx context.Context, body string) error {
-	return send(ctx, q.client, q.url, strings.Map(carried, body))
-}
-
-// send sends a body. A request whose answer is lost is sent again, and the
-// message arrives twice.
-func send(ctx context.Context, client *sqs.Client, url, body string) error {
-	_, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body})
+	body = strings.Map(carried, body)
+	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body})
 	var invalid *types.InvalidMessageContents
 	switch {
 	case errors.As(err, &invalid):

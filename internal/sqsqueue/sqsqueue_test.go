@@ -129,7 +129,7 @@ func TestQueuesWhicheverRequestIsHit(t *testing.T) {
 	}
 	t.Run("task queue", func(t *testing.T) {
 		awstest.Sweep[task.Queue](t, sending(func(ctx context.Context, cfg aws.Config, url string) error {
-			return sqsqueue.NewQueue(cfg, url).Send(ctx, m)
+			return sqsqueue.NewQueue(cfg, url).Send(ctx, task.Outgoing{Message: m})
 		}))
 	})
 	t.Run("dead letter queue", func(t *testing.T) {

@@ -11,21 +11,22 @@ import (
 // again. A method that takes an id gives an error of kind NotFound for one that
 // is not there, and creates nothing.
 type Store interface {
-	// Create adds the record of a new task. It tells whether the task's
-	// message is on the queue already, in the same transaction; if not, the
-	// caller sends it. The error is of kind Conflict if the id is taken.
-	Create(ctx context.Context, t Task) (queued bool, err error)
-	// CreateOnce is Create, once for all requests with the key's name: the first
-	// adds the record and keeps the key with it, in the same transaction, for
-	// KeyLife. Others add nothing; if they ask for the same they get the first
-	// one's id, and if not an error of kind KeyReused. holder is t.ID for the
-	// first, also if it is sent again because its answer was lost.
-	CreateOnce(ctx context.Context, t Task, key IdempotencyKey) (holder ID, queued bool, err error)
+	// Create adds the records of new tasks, 1 to MaxBatch, and tells of each
+	// what became of it. Each is created or not, whatever becomes of the others.
+	// Where it can it puts a task's message on the queue in the same transaction;
+	// where not, the caller sends it. Of all submissions with the same key the
+	// first is created, and the key kept with it, in the same transaction, for
+	// KeyLife; those that ask for the same get the first one's id, and others an
+	// error of kind KeyReused.
+	Create(ctx context.Context, submissions ...Submission) []Created
 	// Get returns a record, read consistently.
 	Get(ctx context.Context, id ID) (Task, error)
-	// List returns a page of tasks, newest first. Of each it fills ID, Answer,
+	// List returns a page of tasks, newest first. Of each it fills ID, Answer, Labels,
 	// Status, Run, Retries, CreatedAt, UpdatedAt, ErrorType and ErrorMessage.
 	List(ctx context.Context, q Query) (Page, error)
+	// Counts returns how many tasks there are. It reads none of them. The error is of
+	// kind Unsupported if they are not counted.
+	Counts(ctx context.Context) (Counts, error)
 	// Claim applies Task.Claim. It returns the record after it, whole if the
 	// outcome is ClaimRun and at least with its error otherwise.
 	Claim(ctx context.Context, r ClaimRequest) (ClaimOutcome, Task, error)
@@ -35,7 +36,7 @@ type Store interface {
 	// It returns the record after it, without its answer.
 	DeadLetter(ctx context.Context, r MarkRequest) (MarkOutcome, Task, error)
 	// Redrive applies Task.Redrive; queued is as Create's.
-	Redrive(ctx context.Context, id ID, now Time) (t Task, queued bool, err error)
+	Redrive(ctx context.Context, m Message, now Time) (t Task, queued bool, err error)
 	// Restart applies Task.Restart; queued is as Create's.
 	Restart(ctx context.Context, m Message, now Time) (t Task, queued bool, err error)
 	// Due returns open tasks whose NextCheckAt is not after now, at most
@@ -54,15 +55,6 @@ type Quarantined struct {
 	Body       string // whole
 	ReceivedAt Time
 	ExpiresAt  Time
-}
-
-// Query selects tasks.
-type Query struct {
-	Status Status // all, if empty
-	Limit  int    // 1 to MaxPageTasks
-	// Before is where to go on: only tasks older than it are returned. Empty
-	// for the first page.
-	Before ID
 }
 
 // Limits of a page.
@@ -86,7 +78,8 @@ type Page struct {
 // Queue is where the tasks' messages wait for the poller. Delivery is at least
 // once, in no order.
 type Queue interface {
-	Send(ctx context.Context, m Message) error
+	// Send puts messages on the queue. If the error is not nil, some may be on it.
+	Send(ctx context.Context, messages ...Outgoing) error
 }
 
 // DeadLetterQueue is where messages wait for the monitor.

@@ -15,7 +15,7 @@ const (
 )
 
 // IdempotencyKey is a client's name for a request that is done once, however often
-// it is sent: see Store.CreateOnce.
+// it is sent: see Store.Create.
 type IdempotencyKey struct {
 	Name string // 1 to MaxKeyLength printable characters of ASCII
 	// Request is a digest of what is asked for: the same name may not ask for

@@ -95,7 +95,7 @@ func (d DeadLetter) Why() (errorType, errorMessage string) {
 	if message == "" {
 		message = "the execution ended with " + errorType + " and gave no cause"
 	}
-	return Cut(errorType, 256), Cut(message, MaxErrorBytes)
+	return Cut(errorType, MaxErrorTypeBytes), Cut(message, MaxErrorBytes)
 }
 
 // decodeStrict reads one JSON object into v: no unknown field, nothing after

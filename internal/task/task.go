@@ -14,6 +14,8 @@ const (
 	MaxAnswerBytes = 256 << 10
 	// MaxAttempts is how many attempts a record keeps; older ones go.
 	MaxAttempts = 30
+	// MaxErrorTypeBytes is where an error's type is cut.
+	MaxErrorTypeBytes = 256
 	// MaxErrorBytes is where an error message is cut.
 	MaxErrorBytes = 2 << 10
 	// MaxInterruptions is how often one attempt may be cut off without using up
@@ -53,7 +55,8 @@ func (s Status) Open() bool { return s == Pending || s == Processing || s == Fai
 // Task is the record of a task.
 type Task struct {
 	ID     ID
-	Answer string // what the client posted; at most MaxAnswerBytes
+	Answer string            // what the client posted; at most MaxAnswerBytes
+	Labels map[string]string // what the client tells its tasks apart by; not to be changed
 	Status Status
 	// Run grows by one with each redrive or restart; the first is 1.
 	Run int
@@ -75,6 +78,9 @@ type Task struct {
 	Owner string
 	// LeaseUntil is when the owner is dead for certain.
 	LeaseUntil Time
+	// NextAttemptAt is when the next attempt is due, while a PENDING task is
+	// delayed or a FAILED one waits for its retry. Else there is none.
+	NextAttemptAt Time
 	// NextCheckAt is when reconcile looks at the task if it is still open, and
 	// Checks how often it has looked since the last send.
 	NextCheckAt Time

@@ -103,6 +103,8 @@ type FinishRequest struct {
 	Now   Time
 	// Err is nil for a success.
 	Err *Failure
+	// Retry is how the workflow retries what failed.
+	Retry RetryPolicy
 	// Retention is how long a task is kept after its success.
 	Retention time.Duration
 }
@@ -131,6 +133,9 @@ func (t *Task) Finish(r FinishRequest) (changed bool, err error) {
 	} else {
 		t.closeAttempt(r.Now, r.Err.Type, r.Err.Message, false)
 		t.Status = Failed
+		if last := t.lastAttempt(); last.Number <= r.Retry.MaxAttempts && last.ErrorType != string(PermanentError) {
+			t.NextAttemptAt = r.Now.Plus(r.Retry.Wait(last.Number))
+		}
 	}
 	t.LeaseUntil = Time{}
 	return true, nil
@@ -172,14 +177,19 @@ func (t *Task) DeadLetter(r MarkRequest) MarkOutcome {
 	t.Status = DLQ
 	t.ErrorType, t.ErrorMessage = errorType, errorMessage
 	t.Owner, t.LeaseUntil = "", Time{}
+	t.NextAttemptAt = Time{}
 	t.UpdatedAt = r.Now
 	t.ExpiresAt = r.Now.Plus(r.Retention)
 	return Marked
 }
 
 // Redrive puts a dead task back: a new run, PENDING. The error is of kind
-// Conflict when the task is not in the DLQ.
-func (t *Task) Redrive(now Time) error {
+// Conflict when the task is not in the DLQ, or not by that run, unless that is 0 for
+// any.
+func (t *Task) Redrive(run int, now Time) error {
+	if run != 0 && t.Run != run {
+		return Errorf(Conflict, "task %s is in run %d: its run %d can't be redriven", t.ID, t.Run, run)
+	}
 	if t.Status != DLQ {
 		return Errorf(Conflict, "task %s is %s: only a task in the DLQ can be redriven", t.ID, t.Status)
 	}
@@ -219,6 +229,7 @@ func (t *Task) newRun(now Time) {
 	t.ExecutionID, t.Owner, t.LeaseUntil = "", "", Time{}
 	t.UpdatedAt = now
 	t.ExpiresAt = Time{}
+	t.NextAttemptAt = Time{}
 	t.NextCheckAt, t.Checks = now.Plus(FirstCheckAfter), 0
 }
 
@@ -242,6 +253,7 @@ func (t *Task) openAttempt(r ClaimRequest) {
 	t.Retries = number - 1
 	t.ErrorType, t.ErrorMessage = "", ""
 	t.ExecutionID, t.Owner, t.LeaseUntil = r.ExecutionID, r.Token, r.Now.Plus(r.Lease)
+	t.NextAttemptAt = Time{}
 	t.UpdatedAt = r.Now
 	// A copy, so that a Task that was handed out before does not change.
 	kept := t.Attempts[max(0, len(t.Attempts)-MaxAttempts+1):]
@@ -249,7 +261,7 @@ func (t *Task) openAttempt(r ClaimRequest) {
 }
 
 func (t *Task) closeAttempt(now Time, errorType, errorMessage string, notCounted bool) {
-	errorType = Cut(strings.ToValidUTF8(errorType, "\uFFFD"), 256)
+	errorType = Cut(strings.ToValidUTF8(errorType, "\uFFFD"), MaxErrorTypeBytes)
 	errorMessage = Cut(strings.ToValidUTF8(errorMessage, "\uFFFD"), MaxErrorBytes)
 	t.ErrorType, t.ErrorMessage = errorType, errorMessage
 	t.UpdatedAt = now

@@ -378,7 +378,7 @@ func TestRedrive(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			got := row.before
-			if err := got.Redrive(at(40)); task.KindOf(err) != row.err {
+			if err := got.Redrive(0, at(40)); task.KindOf(err) != row.err {
 				t.Errorf("got %v, want kind %q", err, row.err)
 			}
 			wantTask(t, row.after, got)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 func TestBacklog(t *testing.T) {
@@ -34,7 +35,7 @@ func TestBacklog(t *testing.T) {
 		ids = append(ids, id)
 	}
 	want("three tasks", 3)
-	if _, err := db.Create(t.Context(), task.New(ids[0], "x", time.Now())); !task.IsKind(err, task.Conflict) {
+	if err := tasktest.Create(t.Context(), db, task.New(ids[0], "x", time.Now())); !task.IsKind(err, task.Conflict) {
 		t.Fatalf("got %v, want Conflict", err)
 	}
 	want("an id that is taken", 3)
@@ -43,7 +44,7 @@ func TestBacklog(t *testing.T) {
 		t.Fatal(err)
 	}
 	id, _ := task.NewID()
-	if _, err := db.Create(t.Context(), task.New(id, "x", time.Now())); !task.IsKind(err, task.Unavailable) {
+	if err := tasktest.Create(t.Context(), db, task.New(id, "x", time.Now())); !task.IsKind(err, task.Unavailable) {
 		t.Fatalf("got %v, want Unavailable", err)
 	}
 	if _, err := db.writer.conn.ExecContext(context.Background(), "PRAGMA query_only = OFF"); err != nil {
@@ -61,7 +62,7 @@ func TestBacklog(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("the file opened again", 3)
-	if _, _, err := db.Redrive(t.Context(), dead, task.At(time.Now())); err != nil {
+	if _, _, err := db.Redrive(t.Context(), task.Message{TaskID: dead}, task.At(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	want("a dead one redriven", 4)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 // fill puts n finished tasks into db, one in fifty of them dead, all with a
@@ -79,9 +80,9 @@ func BenchmarkRead(b *testing.B) {
 		}{
 			{"newest", task.Query{Limit: 50}},
 			{"later page", task.Query{Limit: 50, Before: middle}},
-			{"PROCESSED", task.Query{Limit: 50, Status: task.Processed}},
-			{"DLQ", task.Query{Limit: 20, Status: task.DLQ}},
-			{"PENDING", task.Query{Limit: 50, Status: task.Pending}},
+			{"PROCESSED", task.Query{Limit: 50, Filter: task.Filter{Status: task.Processed}}},
+			{"DLQ", task.Query{Limit: 20, Filter: task.Filter{Status: task.DLQ}}},
+			{"PENDING", task.Query{Limit: 50, Filter: task.Filter{Status: task.Pending}}},
 		} {
 			b.Run(fmt.Sprintf("list %s/tasks=%d", q.name, n), func(b *testing.B) {
 				for b.Loop() {
@@ -118,7 +119,7 @@ func BenchmarkBacklog(b *testing.B) {
 			for i := c; i < b.N; i += at {
 				id, err := task.NewID()
 				if err == nil {
-					_, err = db.Create(context.Background(), task.New(id, "forty-two", time.Now()))
+					err = tasktest.Create(context.Background(), db, task.New(id, "forty-two", time.Now()))
 				}
 				if err != nil {
 					b.Error(err)

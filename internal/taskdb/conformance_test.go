@@ -88,7 +88,7 @@ func TestMetrics(t *testing.T) {
 // create creates a task that was accepted now.
 func create(t *testing.T, db *DB, id task.ID) {
 	t.Helper()
-	if _, err := db.Create(t.Context(), task.New(id, "an answer", time.Now())); err != nil {
+	if err := tasktest.Create(t.Context(), db, task.New(id, "an answer", time.Now())); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -22,9 +22,11 @@ import (
 const (
 	// applicationID marks a file as ours (PRAGMA application_id): "TASK".
 	applicationID = 0x5441534b
-	// schemaVersion is the PRAGMA user_version of schema.sql. Version 1 had no
-	// idempotency keys.
+	// schemaVersion is the PRAGMA user_version of schema.sql.
 	schemaVersion = 2
+	// fromVersion1 is what a file of version 1 lacks, besides whole tables.
+	fromVersion1 = `ALTER TABLE tasks ADD COLUMN labels TEXT NOT NULL DEFAULT '';
+		ALTER TABLE tasks ADD COLUMN next_attempt_at INTEGER NOT NULL DEFAULT 0;`
 	// maxInlineAnswer is the size of an answer, in bytes, up to which it lives
 	// in the task's row.
 	maxInlineAnswer = 1 << 10
@@ -199,7 +201,11 @@ func prepare(path string, check bool) (err error) {
 	if _, err := db.Exec(`PRAGMA journal_mode = WAL`); err != nil {
 		return err
 	}
-	_, err = db.Exec(fmt.Sprintf("BEGIN;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\nCOMMIT;", schema, applicationID, schemaVersion))
+	change := schema
+	if version == 1 {
+		change = fromVersion1 + schema
+	}
+	_, err = db.Exec(fmt.Sprintf("BEGIN;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\nCOMMIT;", change, applicationID, schemaVersion))
 	return err
 }
 
@@ -224,8 +230,9 @@ func code(err error) int {
 // Operation is one use of the file: what a method of DB, or of what DB gives,
 // does there.
 type Operation struct {
-	Name string  // the method's, such as "Claim" or "Queue.Delete"
-	Task task.ID // the task that it is about, if it is one
+	Name string    // the method's, such as "Claim" or "Queue.Delete"
+	Task task.ID   // the task that it is about, or the first of them
+	More []task.ID // the others
 }
 
 // Interceptor is called in place of each operation, by the goroutine that waits

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 func TestOpenRefuses(t *testing.T) {
@@ -39,7 +40,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := db.Create(t.Context(), task.New(id, strings.Repeat("x", 500), time.Now())); err != nil {
+			if err := tasktest.Create(t.Context(), db, task.New(id, strings.Repeat("x", 500), time.Now())); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -209,7 +210,7 @@ func TestAFullFile(t *testing.T) {
 	refused := 0
 	for range 200 {
 		id, _ := task.NewID()
-		_, err := db.Create(t.Context(), task.New(id, strings.Repeat("x", 900), time.Now()))
+		err := tasktest.Create(t.Context(), db, task.New(id, strings.Repeat("x", 900), time.Now()))
 		switch {
 		case err == nil:
 			accepted = append(accepted, id)
@@ -246,10 +247,15 @@ func TestAFullFile(t *testing.T) {
 func TestQueriesUseTheirIndexes(t *testing.T) {
 	t.Parallel()
 	db := openTest(t)
+	listing := func(f task.Filter) string {
+		query, _ := candidates(task.Query{Filter: f}, key{}, newest, maxExamined)
+		return query
+	}
 	for _, tt := range []struct{ query, index string }{
-		{candidates(task.DLQ), "tasks_dead"},
-		{candidates(task.Failed), "tasks_live"},
-		{candidates(""), "sqlite_autoindex_tasks_1"},
+		{listing(task.Filter{Status: task.DLQ, ErrorType: "WorkerError", UpdatedBefore: task.AtMilli(1)}), "tasks_dead"},
+		{listing(task.Filter{Status: task.Failed}), "tasks_live"},
+		{listing(task.Filter{}), "sqlite_autoindex_tasks_1"},
+		{listing(task.Filter{Label: "team", LabelValue: "billing", CreatedFrom: task.AtMilli(1)}), "sqlite_autoindex_tasks_1"},
 		{selectDue, "tasks_live"},
 		{selectRunning, "tasks_live"},
 		{selectQueued, "tasks_live"},
@@ -293,7 +299,7 @@ func TestOpenAFileOfVersion1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := old.Exec("DROP TABLE idempotency_keys; PRAGMA user_version = 1"); err != nil {
+	if _, err := old.Exec(`DROP TABLE idempotency_keys; ALTER TABLE tasks DROP COLUMN labels; ALTER TABLE tasks DROP COLUMN next_attempt_at; PRAGMA user_version = 1`); err != nil {
 		t.Fatal(err)
 	}
 	if err := old.Close(); err != nil {
@@ -308,8 +314,10 @@ func TestOpenAFileOfVersion1(t *testing.T) {
 	}
 	key := task.IdempotencyKey{Name: "k"}
 	for _, id := range []task.ID{second, third} {
-		if holder, _, err := db.CreateOnce(t.Context(), task.New(id, "42", time.Now()), key); err != nil || holder != second {
-			t.Errorf("got %s, %v, want %s", holder, err, second)
+		submitted := task.Submission{Task: task.New(id, "42", time.Now()), Key: &key}
+		submitted.Labels = map[string]string{"team": "billing"}
+		if got := db.Create(t.Context(), submitted)[0]; got.Err != nil || got.ID != second {
+			t.Errorf("got %+v, want %s", got, second)
 		}
 	}
 	if err := db.Close(); err != nil {

@@ -43,7 +43,7 @@ func (db *DB) DefinitionBody(ctx context.Context, id int64) (body string, err er
 // the execution runs already. The error is of kind Closed if it has ended or
 // the task has gone on without it.
 func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, err error) {
-	err = db.change(ctx, Operation{"StartExecution", e.TaskID}, func(tx *tx, r *row) (bool, error) {
+	err = db.change(ctx, Operation{Name: "StartExecution", Task: e.TaskID}, func(tx *tx, r *row) (bool, error) {
 		switch {
 		case r.Run != e.Run || !r.Status.Open() || r.execution != "" && r.execution != task.ExecutionRunning:
 			return false, task.Errorf(task.Closed, "execution %s has ended", e.ExecutionName())
@@ -62,7 +62,7 @@ func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, er
 // SaveExecution keeps the journal and the status of an execution that was
 // started. The error is of kind Closed if the task has gone on without it.
 func (db *DB) SaveExecution(ctx context.Context, e Execution) error {
-	return db.change(ctx, Operation{"SaveExecution", e.TaskID}, func(_ *tx, r *row) (bool, error) {
+	return db.change(ctx, Operation{Name: "SaveExecution", Task: e.TaskID}, func(_ *tx, r *row) (bool, error) {
 		if r.Run != e.Run || r.execution != task.ExecutionRunning {
 			return false, task.Errorf(task.Closed, "execution %s has ended", e.ExecutionName())
 		}
@@ -79,7 +79,7 @@ func (db *DB) Execution(ctx context.Context, m task.Message) (Execution, error) 
 		return Execution{}, err
 	}
 	var r *row
-	err = db.read(Operation{"Execution", m.TaskID}, func() (err error) {
+	err = db.read(Operation{Name: "Execution", Task: m.TaskID}, func() (err error) {
 		r, err = scanRow(db.getTask.QueryRowContext(ctx, k[:]))
 		return err
 	})

@@ -3,6 +3,10 @@ package taskdb
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,22 +19,49 @@ const maxExamined = 1000
 // newest is after every id.
 var newest = key{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// candidates returns the query for the tasks, newest first, among which those of
-// a status are.
-func candidates(status task.Status) string {
-	// Only the tasks that match have their answers read.
-	const columns = `SELECT id, status, run, retries, created_at, updated_at, error_type, error_message,
-		CASE WHEN ?1 IN ('', status) THEN coalesce(answer, (SELECT body FROM answers WHERE answers.id = tasks.id)) ELSE '' END
-		FROM tasks WHERE `
-	const page = `id < ?2 ORDER BY id DESC LIMIT ?3`
+// candidates returns the query, with its arguments, for the tasks, newest first,
+// among which those that q asks for are.
+func candidates(q task.Query, from, before key, examine int) (query string, args []any) {
+	condition, of := matches(q.Filter)
+	class := ""
 	switch {
-	case status == task.DLQ:
-		return columns + `dead = 1 AND ` + page
-	case status.Open():
-		return columns + `live = 1 AND ` + page
-	default:
-		return columns + page
+	case q.Status == task.DLQ:
+		class = "dead = 1 AND "
+	case q.Status.Open():
+		class = "live = 1 AND "
 	}
+	// Only the tasks that match have their answers read.
+	query = fmt.Sprintf(`SELECT id, status, run, retries, created_at, updated_at, error_type, error_message, labels, %[1]s,
+		CASE WHEN %[1]s THEN coalesce(answer, (SELECT body FROM answers WHERE answers.id = tasks.id)) ELSE '' END
+		FROM tasks WHERE %[2]sid >= ? AND id < ? ORDER BY id DESC LIMIT ?`, condition, class)
+	return query, append(append(append(args, of...), of...), from[:], before[:], examine)
+}
+
+// matches returns task.Filter.Matches as a condition, with its arguments.
+func matches(f task.Filter) (condition string, args []any) {
+	conditions := []string{"1"}
+	add := func(condition string, of ...any) {
+		conditions, args = append(conditions, condition), append(args, of...)
+	}
+	if f.Status != "" {
+		add(`status = ?`, string(f.Status))
+	}
+	if f.ErrorType != "" {
+		add(`error_type = ?`, f.ErrorType)
+	}
+	if f.Label != "" {
+		add(`CASE labels WHEN '' THEN 0 ELSE coalesce(labels ->> ? = ?, 0) END`, `$."`+f.Label+`"`, f.LabelValue)
+	}
+	if !f.CreatedFrom.IsZero() {
+		add(`created_at >= ?`, f.CreatedFrom.Milli())
+	}
+	if !f.CreatedBefore.IsZero() {
+		add(`created_at < ?`, f.CreatedBefore.Milli())
+	}
+	if !f.UpdatedBefore.IsZero() {
+		add(`updated_at < ?`, f.UpdatedBefore.Milli())
+	}
+	return strings.Join(conditions, " AND "), args
 }
 
 // List implements task.Store. Of a filtered listing it examines maxExamined
@@ -44,17 +75,24 @@ func (db *DB) List(ctx context.Context, q task.Query) (page task.Page, err error
 }
 
 func (db *DB) list(ctx context.Context, q task.Query) (page task.Page, err error) {
-	before := newest
-	if q.Before != "" {
-		if before, err = keyOf(q.Before); err != nil {
+	first, end := q.Bounds()
+	from, before := key{}, newest
+	if first != "" {
+		if from, err = keyOf(first); err != nil {
+			return page, err
+		}
+	}
+	if end != "" {
+		if before, err = keyOf(end); err != nil {
 			return page, err
 		}
 	}
 	examine := q.Limit + 1
-	if q.Status != "" {
+	if q.Filter != (task.Filter{}) {
 		examine = max(maxExamined, examine)
 	}
-	rows, err := db.reader.QueryContext(ctx, candidates(q.Status), string(q.Status), before[:], examine)
+	query, args := candidates(q, from, before, examine)
+	rows, err := db.reader.QueryContext(ctx, query, args...)
 	if err != nil {
 		return page, err
 	}
@@ -62,12 +100,12 @@ func (db *DB) list(ctx context.Context, q task.Query) (page task.Page, err error
 	bytes, examined := 0, 0
 	var last task.ID // examined, and on the page if it matches
 	for rows.Next() {
-		t, err := scanListed(rows)
+		t, matches, err := scanListed(rows)
 		if err != nil {
 			return page, err
 		}
 		examined++
-		if q.Status == "" || t.Status == q.Status {
+		if matches {
 			if len(page.Tasks) == q.Limit {
 				page.Next = last
 				return page, nil
@@ -86,20 +124,33 @@ func (db *DB) list(ctx context.Context, q task.Query) (page task.Page, err error
 	return page, rows.Err()
 }
 
-func scanListed(rows *sql.Rows) (t task.Task, err error) {
+func scanListed(rows *sql.Rows) (t task.Task, matches bool, err error) {
 	var id []byte
+	var labels string
 	var created, updated int64
-	err = rows.Scan(&id, &t.Status, &t.Run, &t.Retries, &created, &updated, &t.ErrorType, &t.ErrorMessage, &t.Answer)
+	err = rows.Scan(&id, &t.Status, &t.Run, &t.Retries, &created, &updated, &t.ErrorType, &t.ErrorMessage, &labels, &matches, &t.Answer)
 	if err != nil {
-		return t, err
+		return t, false, err
 	}
 	u, err := uuid.FromBytes(id)
 	if err != nil {
-		return t, err
+		return t, false, err
 	}
 	t.ID = task.ID(u.String())
 	t.CreatedAt, t.UpdatedAt = task.AtMilli(created), task.AtMilli(updated)
-	return t, nil
+	if labels != "" {
+		err = json.Unmarshal([]byte(labels), &t.Labels)
+	}
+	return t, matches, err
+}
+
+// Counts implements task.Store. The writer keeps count.
+func (db *DB) Counts(context.Context) (task.Counts, error) {
+	counts := task.Counts{Tasks: map[task.Status]int{}, AsOf: task.At(time.Now())}
+	for i, status := range task.Statuses {
+		counts.Tasks[status] = int(db.writer.counts[i].Load())
+	}
+	return counts, nil
 }
 
 const selectDue = `SELECT ` + rowColumns + ` FROM tasks

@@ -84,14 +84,23 @@ func (q *Queue) load() error {
 	})
 }
 
-// Send implements task.Queue. It puts the message on the queue if the task is
+// Send implements task.Queue. It puts a message on the queue if its task is
 // PENDING in that run, has no execution and no message there yet.
-func (q *Queue) Send(ctx context.Context, m task.Message) error {
-	return q.db.change(ctx, Operation{"Queue.Send", m.TaskID}, func(tx *tx, r *row) (bool, error) {
+func (q *Queue) Send(ctx context.Context, messages ...task.Outgoing) error {
+	for _, m := range messages {
+		if err := q.send(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *Queue) send(ctx context.Context, m task.Outgoing) error {
+	return q.db.change(ctx, Operation{Name: "Queue.Send", Task: m.TaskID}, func(tx *tx, r *row) (bool, error) {
 		if r.Run != m.Run || r.Status != task.Pending || r.execution != "" || r.visibleAt != 0 {
 			return false, nil
 		}
-		r.visibleAt, r.receives = q.db.clock.now(), 0
+		r.visibleAt, r.receives = q.db.clock.now()+m.Delay.Milliseconds(), 0
 		q.pushOnCommit(tx, r)
 		return true, nil
 	})

@@ -52,8 +52,9 @@ func (db *DB) RemoveExpired(ctx context.Context, now task.Time, retention time.D
 }
 
 type expiredRow struct {
-	key key
-	run int
+	key    key
+	run    int
+	status task.Status
 }
 
 // expired returns the expired tasks among the next removeStep ones that were
@@ -61,7 +62,7 @@ type expiredRow struct {
 // are more to look at. A task that this transaction has changed is left for
 // another time.
 func (t *tx) expired(after int64, now task.Time, retention time.Duration) (expired []expiredRow, last int64, more bool, err error) {
-	s, err := t.stmt(`SELECT rowid, id, run, created_at, expires_at, live FROM tasks WHERE rowid > ? ORDER BY rowid LIMIT ?`)
+	s, err := t.stmt(`SELECT rowid, id, run, status, created_at, expires_at, live FROM tasks WHERE rowid > ? ORDER BY rowid LIMIT ?`)
 	if err != nil {
 		return nil, 0, false, err
 	}
@@ -76,7 +77,7 @@ func (t *tx) expired(after int64, now task.Time, retention time.Duration) (expir
 		var r expiredRow
 		var created, expires int64
 		var live bool
-		if err := rows.Scan(&last, &id, &r.run, &created, &expires, &live); err != nil {
+		if err := rows.Scan(&last, &id, &r.run, &r.status, &created, &expires, &live); err != nil {
 			return nil, 0, false, err
 		}
 		if created > now.Plus(-retention).Milli() && created <= now.Milli() {
@@ -97,5 +98,6 @@ func (t *tx) remove(r expiredRow) error {
 		return err
 	}
 	_, err := t.exec(`DELETE FROM tasks WHERE id = ?`, r.key[:])
+	t.counted[place(r.status)]--
 	return err
 }

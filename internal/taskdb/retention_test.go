@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 const week = 7 * 24 * time.Hour
@@ -24,7 +25,7 @@ func finish(t *testing.T, db *DB, answer string, dead bool) task.ID {
 	record := task.New(id, answer, time.Now())
 	m := record.Message()
 	var errs [6]error
-	_, _, errs[0] = db.CreateOnce(t.Context(), record, task.IdempotencyKey{Name: string(id)})
+	errs[0] = db.Create(t.Context(), task.Submission{Task: record, Key: &task.IdempotencyKey{Name: string(id)}})[0].Err
 	_, errs[1] = db.StartExecution(t.Context(), Execution{Message: m, Status: task.ExecutionRunning, Journal: []byte(strings.Repeat("x", 300))})
 	if dead {
 		_, _, errs[2] = db.DeadLetter(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: m, Error: "WorkerError"}, Now: now, Retention: week})
@@ -116,13 +117,13 @@ func TestWhatIsOpenOrRedrivenIsNotRemoved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Create(t.Context(), task.New(open, "42", time.Now())); err != nil {
+		if err := tasktest.Create(t.Context(), db, task.New(open, "42", time.Now())); err != nil {
 			t.Fatal(err)
 		}
 		redriven, late, gone := finish(t, db, "42", true), finish(t, db, "42", true), finish(t, db, "42", true)
 		<-time.After(week - time.Hour)
 		for _, id := range []task.ID{redriven, late} {
-			if _, _, err := db.Redrive(t.Context(), id, task.At(time.Now())); err != nil {
+			if _, _, err := db.Redrive(t.Context(), task.Message{TaskID: id}, task.At(time.Now())); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -142,7 +143,7 @@ func TestWhatIsOpenOrRedrivenIsNotRemoved(t *testing.T) {
 		if _, err := db.Get(t.Context(), gone); !task.IsKind(err, task.NotFound) {
 			t.Errorf("got %v, want NotFound", err)
 		}
-		if _, _, err := db.Redrive(t.Context(), gone, task.At(time.Now())); !task.IsKind(err, task.NotFound) {
+		if _, _, err := db.Redrive(t.Context(), task.Message{TaskID: gone}, task.At(time.Now())); !task.IsKind(err, task.NotFound) {
 			t.Errorf("redrive: got %v, want NotFound", err)
 		}
 	})
@@ -158,7 +159,7 @@ func TestATaskOfTheFutureKeepsNoneFromBeingRemoved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Create(t.Context(), task.New(id, "x", time.Now().Add(52*week))); err != nil {
+		if err := tasktest.Create(t.Context(), db, task.New(id, "x", time.Now().Add(52*week))); err != nil {
 			t.Fatal(err)
 		}
 		finish(t, db, "x", false)

@@ -40,7 +40,8 @@ type row struct {
 	definition int64
 	journal    []byte
 
-	stored indexed // as the file has it
+	stored       indexed // as the file has it
+	storedStatus task.Status
 }
 
 // indexed is what the partial indexes go by.
@@ -64,8 +65,12 @@ func (r *row) size() int {
 	const (
 		fixed   = 700 // the struct, its place in a map, ids and names
 		attempt = 200
+		label   = 50
 	)
 	size := fixed + len(r.Answer) + len(r.ErrorMessage) + cap(r.journal)
+	for key, value := range r.Labels {
+		size += label + len(key) + len(value)
+	}
 	for _, a := range r.Attempts {
 		size += attempt + len(a.ErrorMessage)
 	}
@@ -81,19 +86,19 @@ func (r *row) newRun(visibleAt int64) {
 
 const rowColumns = `id, status, run, retries, created_at, updated_at, next_check_at, checks, expires_at, lease_until,
 	owner, execution_id, error_type, error_message, attempts, answer, visible_at, receives, execution, definition, journal,
-	live, dead`
+	live, dead, labels, next_attempt_at`
 
 const selectRow = `SELECT ` + rowColumns + ` FROM tasks WHERE id = ?`
 
-const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
 // updateRow leaves the indexes alone; updateIndexed writes their columns too.
 // SQLite rewrites an index entry whenever a column of its condition is set, to
 // whatever value.
 const (
 	updateRow = `UPDATE tasks SET status = ?, run = ?, retries = ?, updated_at = ?, checks = ?, expires_at = ?, lease_until = ?,
-	owner = ?, execution_id = ?, error_type = ?, error_message = ?, attempts = ?, visible_at = ?, receives = ?, execution = ?, definition = ?, journal = ?
-	WHERE id = ?`
+	owner = ?, execution_id = ?, error_type = ?, error_message = ?, attempts = ?, visible_at = ?, receives = ?, execution = ?, definition = ?, journal = ?,
+	next_attempt_at = ? WHERE id = ?`
 	updateIndexed = `UPDATE tasks SET live = ?, dead = ?, next_check_at = ? WHERE id = ?`
 )
 
@@ -102,7 +107,7 @@ func (r *row) insertArgs() []any {
 	return []any{
 		r.key[:], string(r.Status), r.Run, r.Retries, r.CreatedAt.Milli(), r.UpdatedAt.Milli(), r.NextCheckAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
 		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), answer, r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
-		r.stored.live, r.stored.dead,
+		r.stored.live, r.stored.dead, marshalLabels(r.Labels), r.NextAttemptAt.Milli(),
 	}
 }
 
@@ -110,7 +115,7 @@ func (r *row) updateArgs() []any {
 	return []any{
 		string(r.Status), r.Run, r.Retries, r.UpdatedAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
 		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
-		r.key[:],
+		r.NextAttemptAt.Milli(), r.key[:],
 	}
 }
 
@@ -132,12 +137,13 @@ func scanRow(s scanner) (*row, error) {
 		r                                            = &row{}
 		id                                           []byte
 		created, updated, check, expires, leaseUntil int64
-		attempts                                     string
+		attempts, labels                             string
+		nextAttempt                                  int64
 		answer                                       sql.NullString
 	)
 	err := s.Scan(&id, &r.Status, &r.Run, &r.Retries, &created, &updated, &check, &r.Checks, &expires, &leaseUntil,
 		&r.Owner, &r.ExecutionID, &r.ErrorType, &r.ErrorMessage, &attempts, &answer, &r.visibleAt, &r.receives, &r.execution, &r.definition, &r.journal,
-		&r.stored.live, &r.stored.dead)
+		&r.stored.live, &r.stored.dead, &labels, &nextAttempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, task.Errorf(task.NotFound, "there is no such task")
 	}
@@ -148,15 +154,30 @@ func scanRow(s scanner) (*row, error) {
 	if err != nil || !r.Status.Valid() || r.Run < 1 {
 		return nil, fmt.Errorf("the row of task %x is damaged: status %q, run %d", id, r.Status, r.Run)
 	}
-	r.key, r.ID = u, task.ID(u.String())
+	r.key, r.ID, r.storedStatus = u, task.ID(u.String()), r.Status
 	r.CreatedAt, r.UpdatedAt, r.NextCheckAt = task.AtMilli(created), task.AtMilli(updated), task.AtMilli(check)
+	r.NextAttemptAt = task.AtMilli(nextAttempt)
 	r.stored.nextCheck = check
 	r.ExpiresAt, r.LeaseUntil = task.AtMilli(expires), task.AtMilli(leaseUntil)
 	r.Answer, r.largeAnswer = answer.String, !answer.Valid
 	if attempts != "" {
 		err = json.NewDecoder(strings.NewReader(attempts)).Decode(&r.Attempts)
 	}
+	if labels != "" && err == nil {
+		err = json.Unmarshal([]byte(labels), &r.Labels)
+	}
 	return r, err
+}
+
+func marshalLabels(labels map[string]string) string {
+	if len(labels) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(labels)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(b)
 }
 
 func marshalAttempts(a []task.Attempt) string {

@@ -28,7 +28,9 @@ CREATE TABLE IF NOT EXISTS tasks (
     -- What the indexes go by. They change once or twice in a task's life, and
     -- only then are they written: see updateIndexed in row.go.
     live          INTEGER NOT NULL,        -- 1: the task is open, or its execution runs
-    dead          INTEGER NOT NULL         -- 1: the task is in the DLQ
+    dead          INTEGER NOT NULL,        -- 1: the task is in the DLQ
+    labels        TEXT    NOT NULL DEFAULT '', -- JSON object, '' for none
+    next_attempt_at INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE INDEX IF NOT EXISTS tasks_live ON tasks (id, next_check_at) WHERE live = 1;

@@ -2,50 +2,65 @@ package taskdb
 
 import (
 	"context"
+	"errors"
 
 	"tasks/internal/task"
 )
 
 var _ task.Store = (*DB)(nil)
 
-// Create implements task.Store. The task's message is on the queue with it.
-func (db *DB) Create(ctx context.Context, t task.Task) (queued bool, err error) {
-	k, err := keyOf(t.ID)
-	if err != nil {
-		return false, err
+// Create implements task.Store. All are created in one transaction, each with its
+// message on the queue.
+func (db *DB) Create(ctx context.Context, submissions ...task.Submission) []task.Created {
+	created := make([]task.Created, len(submissions))
+	op := Operation{Name: "Create", Task: submissions[0].ID}
+	for _, s := range submissions[1:] {
+		op.More = append(op.More, s.ID)
 	}
-	err = db.write(ctx, Operation{"Create", t.ID}, func(tx *tx) error { return db.insert(tx, k, t) })
-	return err == nil, err
+	err := db.write(ctx, op, func(tx *tx) (err error) {
+		for i, s := range submissions {
+			if created[i], err = db.create(tx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for i := range created {
+			created[i] = task.Created{Err: err}
+		}
+	}
+	return created
 }
 
-// CreateOnce implements task.Store. The first one's message is on the queue with
-// its task.
-func (db *DB) CreateOnce(ctx context.Context, t task.Task, key task.IdempotencyKey) (holder task.ID, queued bool, err error) {
-	k, err := keyOf(t.ID)
-	if err != nil {
-		return "", false, err
+// create adds a new task, unless its key is held. An error is one that fails the
+// transaction.
+func (db *DB) create(tx *tx, s task.Submission) (task.Created, error) {
+	k, err := keyOf(s.ID)
+	var holder task.ID
+	if err == nil && s.Key != nil {
+		holder, err = tx.holder(*s.Key, s.CreatedAt)
 	}
-	err = db.write(ctx, Operation{"CreateOnce", t.ID}, func(tx *tx) (err error) {
-		if holder, err = tx.holder(key, t.CreatedAt); holder != "" || err != nil {
-			return err
+	if err == nil && holder == "" {
+		if err = db.insert(tx, k, s.Task); err == nil && s.Key != nil {
+			err = tx.hold(*s.Key, k, s.CreatedAt)
 		}
-		if err := db.insert(tx, k, t); err != nil {
-			return err
-		}
-		holder = t.ID
-		return tx.hold(key, k, t.CreatedAt)
-	})
-	return holder, err == nil, err
+		holder = s.ID
+	}
+	if refused, ok := errors.AsType[*task.Error](err); ok {
+		return task.Created{Err: refused}, nil
+	}
+	return task.Created{ID: holder, Queued: true}, err
 }
 
 // insert adds the row of a new task.
 func (db *DB) insert(tx *tx, k key, t task.Task) error {
 	r := &row{Task: t, key: k, largeAnswer: len(t.Answer) > maxInlineAnswer}
-	r.newRun(db.clock.now())
+	r.newRun(db.clock.now() + t.Outgoing(t.CreatedAt).Delay.Milliseconds())
 	if r.largeAnswer {
 		r.Answer = ""
 	}
-	r.stored = r.indexed()
+	r.stored, r.storedStatus = r.indexed(), r.Status
 	inserted, err := tx.exec(insertRow, r.insertArgs()...)
 	if err == nil && inserted == 0 {
 		err = task.Errorf(task.Conflict, "task %s exists already", t.ID)
@@ -70,7 +85,7 @@ func (db *DB) Get(ctx context.Context, id task.ID) (task.Task, error) {
 		return task.Task{}, err
 	}
 	var t task.Task
-	err = db.read(Operation{"Get", id}, func() error {
+	err = db.read(Operation{Name: "Get", Task: id}, func() error {
 		r, err := scanRow(db.getTask.QueryRowContext(ctx, k[:]))
 		if task.IsKind(err, task.NotFound) {
 			return notFound(id)
@@ -92,7 +107,7 @@ const selectAnswer = `SELECT body FROM answers WHERE id = ?`
 // Claim implements task.Store. A large answer is read before the claim is made:
 // one that can't be read opens no attempt.
 func (db *DB) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.ClaimOutcome, t task.Task, err error) {
-	err = db.change(ctx, Operation{"Claim", r.TaskID}, func(tx *tx, changed *row) (bool, error) {
+	err = db.change(ctx, Operation{Name: "Claim", Task: r.TaskID}, func(tx *tx, changed *row) (bool, error) {
 		outcome = changed.Claim(r)
 		t = changed.Task
 		if outcome == task.ClaimRun && changed.largeAnswer {
@@ -111,12 +126,12 @@ func (db *DB) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.Clai
 
 // Finish implements task.Store.
 func (db *DB) Finish(ctx context.Context, r task.FinishRequest) error {
-	return db.change(ctx, Operation{"Finish", r.ID}, func(_ *tx, changed *row) (bool, error) { return changed.Finish(r) })
+	return db.change(ctx, Operation{Name: "Finish", Task: r.ID}, func(_ *tx, changed *row) (bool, error) { return changed.Finish(r) })
 }
 
 // DeadLetter implements task.Store.
 func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
-	err = db.change(ctx, Operation{"DeadLetter", r.TaskID}, func(_ *tx, changed *row) (bool, error) {
+	err = db.change(ctx, Operation{Name: "DeadLetter", Task: r.TaskID}, func(_ *tx, changed *row) (bool, error) {
 		outcome = changed.DeadLetter(r)
 		changed.visibleAt = 0
 		t = changed.Task
@@ -130,13 +145,13 @@ func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.
 }
 
 // Redrive implements task.Store. The task's message is on the queue with it.
-func (db *DB) Redrive(ctx context.Context, id task.ID, now task.Time) (task.Task, bool, error) {
-	return db.newRun(ctx, Operation{"Redrive", id}, func(t *task.Task) error { return t.Redrive(now) })
+func (db *DB) Redrive(ctx context.Context, m task.Message, now task.Time) (task.Task, bool, error) {
+	return db.newRun(ctx, Operation{Name: "Redrive", Task: m.TaskID}, func(t *task.Task) error { return t.Redrive(m.Run, now) })
 }
 
 // Restart implements task.Store. The task's message is on the queue with it.
 func (db *DB) Restart(ctx context.Context, m task.Message, now task.Time) (task.Task, bool, error) {
-	return db.newRun(ctx, Operation{"Restart", m.TaskID}, func(t *task.Task) error { return t.Restart(m.Run, now) })
+	return db.newRun(ctx, Operation{Name: "Restart", Task: m.TaskID}, func(t *task.Task) error { return t.Restart(m.Run, now) })
 }
 
 func (db *DB) newRun(ctx context.Context, op Operation, transition func(*task.Task) error) (t task.Task, queued bool, err error) {
@@ -154,7 +169,7 @@ func (db *DB) newRun(ctx context.Context, op Operation, transition func(*task.Ta
 
 // Defer implements task.Store.
 func (db *DB) Defer(ctx context.Context, m task.Message, now task.Time) error {
-	return db.change(ctx, Operation{"Defer", m.TaskID}, func(_ *tx, changed *row) (bool, error) { return changed.Defer(m.Run, now), nil })
+	return db.change(ctx, Operation{Name: "Defer", Task: m.TaskID}, func(_ *tx, changed *row) (bool, error) { return changed.Defer(m.Run, now), nil })
 }
 
 // Quarantine implements task.Store.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,6 +17,8 @@ const (
 	// maxCachedBytes bounds the rows that are kept in memory between commits: some
 	// 20,000, if answers and errors are short.
 	maxCachedBytes = 24 << 20
+	// statuses is how many a task can have.
+	statuses = 5
 )
 
 // writer is the one goroutine that changes the file.
@@ -32,6 +35,8 @@ type writer struct {
 	rows   map[key]*row // committed rows, most of them live: a cache
 	cached int          // the bytes that they take
 	live   atomic.Int64 // how many rows of the file are live
+	// counts are how many there are of each status, in the order of task.Statuses.
+	counts [statuses]atomic.Int64
 }
 
 // operation is a change that a caller waits for.
@@ -58,14 +63,46 @@ func newWriter(path string) (_ *writer, err error) {
 	if w.conn, err = w.pool.Conn(context.Background()); err != nil {
 		return nil, errors.Join(err, w.pool.Close())
 	}
-	var live int64
-	if err := w.conn.QueryRowContext(context.Background(), `SELECT count(*) FROM tasks WHERE live = 1`).Scan(&live); err != nil {
+	if err := w.count(); err != nil {
 		return nil, errors.Join(unavailable("read", err), w.conn.Close(), w.pool.Close())
 	}
-	w.live.Store(live)
 	go w.run()
 	return w, nil
 }
+
+// count counts what is in the file. Only the live rows are read: how many others
+// there are the indexes tell.
+func (w *writer) count() error {
+	var all, live, open, dead int64
+	err := w.conn.QueryRowContext(context.Background(), `SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM tasks WHERE dead = 1)`).Scan(&all, &dead)
+	if err != nil {
+		return err
+	}
+	rows, err := w.conn.QueryContext(context.Background(), `SELECT status, count(*) FROM tasks WHERE live = 1 GROUP BY status`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var status task.Status
+		var n int64
+		if err := rows.Scan(&status, &n); err != nil {
+			return err
+		}
+		live += n
+		if status.Open() {
+			w.counts[place(status)].Store(n)
+			open += n
+		}
+	}
+	w.live.Store(live)
+	w.counts[place(task.DLQ)].Store(dead)
+	w.counts[place(task.Processed)].Store(all - dead - open)
+	return rows.Err()
+}
+
+// place returns a status's place in counts.
+func place(s task.Status) int { return slices.Index(task.Statuses, s) }
 
 // do applies a change and returns when it is on disk. ctx bounds the wait for
 // the writer, not the write: once begun, its outcome is waited for.
@@ -147,6 +184,9 @@ func (w *writer) commit(batch []*operation) {
 	} else {
 		t.cache()
 		t.live.Add(t.liveChange)
+		for i, n := range t.counted {
+			t.counts[i].Add(n)
+		}
 	}
 	for _, op := range batch {
 		if err != nil { // also of one that was refused: what it was refused for may not have come to be
@@ -169,6 +209,8 @@ type tx struct {
 	added   []key        // rows inserted, which the cache has already
 	// liveChange is how many rows become live, less those that are no longer.
 	liveChange int64
+	// counted are the changes of counts.
+	counted [statuses]int64
 }
 
 func (t *tx) apply(batch []*operation) error {
@@ -224,6 +266,9 @@ func (t *tx) put(r *row) { t.changed[r.key] = r }
 // update writes a row that was put.
 func (t *tx) update(r *row) error {
 	_, err := t.exec(updateRow, r.updateArgs()...)
+	t.counted[place(r.storedStatus)]--
+	t.counted[place(r.Status)]++
+	r.storedStatus = r.Status
 	if now := r.indexed(); err == nil && now != r.stored {
 		_, err = t.exec(updateIndexed, now.live, now.dead, now.nextCheck, r.key[:])
 		switch {
@@ -241,6 +286,7 @@ func (t *tx) update(r *row) error {
 func (t *tx) inserted(r *row) {
 	t.keep(r)
 	t.added = append(t.added, r.key)
+	t.counted[place(r.Status)]++
 	if r.stored.live {
 		t.liveChange++
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 // The cache is bounded in bytes, whatever a row has in it.
@@ -23,7 +24,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 				return
 			}
 			record := task.New(id, "x", time.Now())
-			_, err = db.Create(context.Background(), record)
+			err = tasktest.Create(context.Background(), db, record)
 			if err == nil {
 				_, err = db.StartExecution(context.Background(), Execution{Message: record.Message(), Status: task.ExecutionRunning, Journal: make([]byte, journal)})
 			}

@@ -83,13 +83,22 @@ func functionConfig(transport http.RoundTripper) aws.Config {
 	return cfg
 }
 
-// call calls a method with zero values behind its context, and returns its error.
+// call calls a method with zero values behind its context, one where it takes any
+// number, and returns its error: its last result, or the first one's Err.
 func call(ctx context.Context, method reflect.Value) error {
 	args := []reflect.Value{reflect.ValueOf(ctx)}
 	for n := 1; n < method.Type().NumIn(); n++ {
-		args = append(args, reflect.Zero(method.Type().In(n)))
+		in := method.Type().In(n)
+		if method.Type().IsVariadic() && n == method.Type().NumIn()-1 {
+			in = in.Elem()
+		}
+		args = append(args, reflect.Zero(in))
 	}
 	results := method.Call(args)
-	err, _ := results[len(results)-1].Interface().(error)
+	last := results[len(results)-1]
+	if last.Kind() == reflect.Slice {
+		last = last.Index(0).FieldByName("Err")
+	}
+	err, _ := last.Interface().(error)
 	return err
 }

@@ -137,9 +137,13 @@ func (c *Cloud) Request(method, path, key, body string) (status int, response st
 		req.Headers["idempotency-key"] = key
 	}
 	req.RequestContext.Stage, req.RequestContext.HTTP.Method = "dev", method
+	req.RouteKey = method + " " + path
 	handle := c.submit.Handle
-	if id, isRedrive := strings.CutSuffix(strings.TrimPrefix(path, "/tasks/"), "/redrive"); isRedrive {
-		function, handle, req.PathParameters = "redrive", c.redrive.Handle, map[string]string{"taskId": id}
+	if id, isRedrive := strings.CutSuffix(path, "/redrive"); isRedrive {
+		function, handle = "redrive", c.redrive.Handle
+		if id != "/tasks" {
+			req.RouteKey, req.PathParameters = api.RedriveRoute, map[string]string{"taskId": strings.TrimPrefix(id, "/tasks/")}
+		}
 	}
 	c.world.Park(context.Background(), function, func() time.Duration {
 		invoke(c, function, func(ctx context.Context) (api.Response, error) { return handle(ctx, req) },

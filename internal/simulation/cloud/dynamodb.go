@@ -29,25 +29,20 @@ func (t *table) changed(id task.ID, err error) error {
 
 func (t *table) key(op string, id task.ID) string { return op + " " + t.cloud.checker.Name(id) }
 
-// Create implements task.Store.
-func (t *table) Create(ctx context.Context, r task.Task) (queued bool, err error) {
-	return call(ctx, t.cloud, t.key("create", r.ID), func() (bool, error) {
-		queued, err := t.store.Create(context.Background(), r)
-		return queued, t.changed(r.ID, err)
-	})
-}
-
-// CreateOnce implements task.Store.
-func (t *table) CreateOnce(ctx context.Context, r task.Task, key task.IdempotencyKey) (task.ID, bool, error) {
-	type created struct {
-		holder task.ID
-		queued bool
+// Create implements task.Store. Each task is a call of its own.
+func (t *table) Create(ctx context.Context, submissions ...task.Submission) []task.Created {
+	all := make([]task.Created, len(submissions))
+	for i, s := range submissions {
+		created, err := call(ctx, t.cloud, t.key("create", s.ID), func() (task.Created, error) {
+			created := t.store.Create(context.Background(), s)[0]
+			return created, t.changed(s.ID, created.Err)
+		})
+		all[i] = created
+		if err != nil {
+			all[i] = task.Created{Err: err}
+		}
 	}
-	c, err := call(ctx, t.cloud, t.key("create once", r.ID), func() (c created, err error) {
-		c.holder, c.queued, err = t.store.CreateOnce(context.Background(), r, key)
-		return c, t.changed(r.ID, err)
-	})
-	return c.holder, c.queued, err
+	return all
 }
 
 // Get implements task.Store.
@@ -58,6 +53,11 @@ func (t *table) Get(ctx context.Context, id task.ID) (task.Task, error) {
 // List implements task.Store.
 func (t *table) List(ctx context.Context, q task.Query) (task.Page, error) {
 	return call(ctx, t.cloud, "list", func() (task.Page, error) { return t.store.List(context.Background(), q) })
+}
+
+// Counts implements task.Store.
+func (t *table) Counts(ctx context.Context) (task.Counts, error) {
+	return call(ctx, t.cloud, "counts", func() (task.Counts, error) { return t.store.Counts(context.Background()) })
 }
 
 // after is an outcome and the record after it.
@@ -91,10 +91,10 @@ func (t *table) DeadLetter(ctx context.Context, r task.MarkRequest) (task.MarkOu
 }
 
 // Redrive implements task.Store.
-func (t *table) Redrive(ctx context.Context, id task.ID, now task.Time) (task.Task, bool, error) {
-	a, err := call(ctx, t.cloud, t.key("redrive", id), func() (a after[bool], err error) {
-		a.record, a.outcome, err = t.store.Redrive(context.Background(), id, now)
-		return a, t.changed(id, err)
+func (t *table) Redrive(ctx context.Context, m task.Message, now task.Time) (task.Task, bool, error) {
+	a, err := call(ctx, t.cloud, t.key("redrive", m.TaskID), func() (a after[bool], err error) {
+		a.record, a.outcome, err = t.store.Redrive(context.Background(), m, now)
+		return a, t.changed(m.TaskID, err)
 	})
 	return a.record, a.outcome, err
 }

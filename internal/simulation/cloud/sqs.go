@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,8 +36,9 @@ type message struct {
 	receives  int
 }
 
-// add puts a message on the queue: late, twice, or not at all.
-func (q *queue) add(body string, sentAt time.Time) {
+// add puts a message on the queue, to be received after a delay: late, twice, or not
+// at all.
+func (q *queue) add(body string, sentAt time.Time, delay time.Duration) {
 	w := q.cloud.world
 	q.sent++
 	id := q.name + strconv.Itoa(q.sent)
@@ -50,9 +52,9 @@ func (q *queue) add(body string, sentAt time.Time) {
 		copies = 2
 	}
 	for range copies {
-		visible := q.cloud.hop()
+		visible := delay + q.cloud.hop()
 		if w.Fault("a message is late", 1) {
-			visible = w.Between(time.Second, 20*time.Minute)
+			visible = delay + w.Between(time.Second, 20*time.Minute)
 		}
 		m := &message{id: id, body: body, sentAt: sentAt, visibleAt: time.Now().Add(visible)}
 		q.messages = append(q.messages, m)
@@ -84,7 +86,7 @@ func (q *queue) poll() {
 		if q.settings.MaxReceiveCount > 0 && m.receives > q.settings.MaxReceiveCount {
 			w.Record("%s is moved by the redrive policy", m.id)
 			q.remove(m)
-			q.dead.add(m.body, m.sentAt)
+			q.dead.add(m.body, m.sentAt, 0)
 			continue
 		}
 		m.visibleAt = now.Add(q.settings.VisibilityTimeout)
@@ -132,12 +134,17 @@ func (q *queue) remove(m *message) {
 // taskQueue and deadLetterQueue are the queues as the functions use them.
 type taskQueue struct{ *queue }
 
-// Send implements task.Queue.
-func (q taskQueue) Send(ctx context.Context, m task.Message) error {
-	return do(ctx, q.cloud, fmt.Sprintf("send %s run %d", q.cloud.checker.Name(m.TaskID), m.Run), func() error {
-		q.add(m.Body(), time.Now())
-		return nil
-	})
+// Send implements task.Queue. Each message is a call of its own: of those that are
+// sent together, too, SQS may refuse some.
+func (q taskQueue) Send(ctx context.Context, messages ...task.Outgoing) error {
+	var errs []error
+	for _, m := range messages {
+		errs = append(errs, do(ctx, q.cloud, fmt.Sprintf("send %s run %d", q.cloud.checker.Name(m.TaskID), m.Run), func() error {
+			q.add(m.Body(), time.Now(), m.Delay)
+			return nil
+		}))
+	}
+	return errors.Join(errs...)
 }
 
 type deadLetterQueue struct{ *queue }
@@ -145,7 +152,7 @@ type deadLetterQueue struct{ *queue }
 // Send implements task.DeadLetterQueue.
 func (q deadLetterQueue) Send(ctx context.Context, body string) error {
 	return do(ctx, q.cloud, "send a dead letter", func() error {
-		q.add(body, time.Now())
+		q.add(body, time.Now(), 0)
 		return nil
 	})
 }

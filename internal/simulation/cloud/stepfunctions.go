@@ -143,7 +143,7 @@ func (x *execution) run(command asl.InvokeTask) {
 		refused, lost := c.world.Fault("a dead letter is refused", 1), c.world.Fault("the answer to a dead letter is lost", 1)
 		c.world.After(c.hop(), func() {
 			if !refused {
-				c.deadLetters.add(string(parameters.MessageBody), time.Now())
+				c.deadLetters.add(string(parameters.MessageBody), time.Now(), 0)
 			}
 			if refused || lost {
 				answer(nil, &failure{"SQS.SdkClientException", ""})

@@ -15,6 +15,12 @@ type keyed struct {
 	key task.IdempotencyKey
 }
 
+// createIn sends the request alone.
+func (r keyed) createIn(t *testing.T, store task.Store) (holder task.ID, err error) {
+	created := store.Create(t.Context(), task.Submission{Task: r.Task, Key: &r.key})
+	return created[0].ID, created[0].Err
+}
+
 func newKeyed(t *testing.T, name, answer string, now time.Time) keyed {
 	t.Helper()
 	k := keyed{task.New(newIDAt(t, now), answer, now), task.IdempotencyKey{Name: name}}
@@ -26,9 +32,9 @@ func newKeyed(t *testing.T, name, answer string, now time.Time) keyed {
 // there afterwards.
 func createOnce(t *testing.T, store task.Store, r keyed, want task.ID) {
 	t.Helper()
-	holder, _, err := store.CreateOnce(t.Context(), r.Task, r.key)
+	holder, err := r.createIn(t, store)
 	if err != nil || holder != want {
-		t.Fatalf("CreateOnce: got %s, %v, want %s", holder, err, want)
+		t.Fatalf("Create: got %s, %v, want %s", holder, err, want)
 	}
 	got, err := store.Get(t.Context(), want)
 	if err != nil || got.Answer != r.Answer {
@@ -40,7 +46,7 @@ func createOnce(t *testing.T, store task.Store, r keyed, want task.ID) {
 	}
 }
 
-func exerciseCreateOnce(t *testing.T, open func(t *testing.T) task.Store) {
+func exerciseKeys(t *testing.T, open func(t *testing.T) task.Store) {
 	store := open(t)
 	for size, answer := range map[string]string{"small": "42", "large": strings.Repeat("x", task.MaxAnswerBytes)} {
 		t.Run("the first of its key is created, "+size, func(t *testing.T) {
@@ -52,8 +58,8 @@ func exerciseCreateOnce(t *testing.T, open func(t *testing.T) task.Store) {
 			createOnce(t, store, newKeyed(t, name, answer, now.Add(task.KeyLife-time.Second)), first.ID)
 
 			other := newKeyed(t, name, "43", now)
-			_, _, err := store.CreateOnce(t.Context(), other.Task, other.key)
-			wantKind(t, "CreateOnce of another request", err, task.KeyReused)
+			_, err := other.createIn(t, store)
+			wantKind(t, "Create for another request", err, task.KeyReused)
 			_, err = store.Get(t.Context(), other.ID)
 			wantKind(t, "Get of the other", err, task.NotFound)
 
@@ -69,8 +75,8 @@ func exerciseCreateOnce(t *testing.T, open func(t *testing.T) task.Store) {
 		r := newKeyed(t, "a taken id", "42", time.Now())
 		taken := r
 		taken.ID = s.want.ID
-		_, _, err := store.CreateOnce(t.Context(), taken.Task, taken.key)
-		s.wantKind("CreateOnce", err, task.Conflict)
+		_, err := taken.createIn(t, store)
+		s.wantKind("Create", err, task.Conflict)
 		s.check()
 		createOnce(t, store, r, r.ID)
 	})
@@ -81,8 +87,8 @@ func exerciseCreateOnce(t *testing.T, open func(t *testing.T) task.Store) {
 			r := newKeyed(t, "at once", "42", time.Now())
 			all.Go(func() {
 				var err error
-				if holders[n], _, err = store.CreateOnce(t.Context(), r.Task, r.key); err != nil {
-					t.Errorf("CreateOnce: %v", err)
+				if holders[n], err = r.createIn(t, store); err != nil {
+					t.Errorf("Create: %v", err)
 				}
 			})
 		}

@@ -71,7 +71,7 @@ func wantList(t *testing.T, store task.Store, q task.Query, oldestFirst []*subje
 // listed returns what a listing shows of a record.
 func listed(t task.Task) task.Task {
 	return task.Task{
-		ID: t.ID, Answer: t.Answer, Status: t.Status, Run: t.Run, Retries: t.Retries,
+		ID: t.ID, Answer: t.Answer, Labels: t.Labels, Status: t.Status, Run: t.Run, Retries: t.Retries,
 		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, ErrorType: t.ErrorType, ErrorMessage: t.ErrorMessage,
 	}
 }
@@ -104,16 +104,69 @@ func exerciseList(t *testing.T, open func(t *testing.T) task.Store) {
 			wantList(t, store, task.Query{Limit: limit}, all)
 		}
 		for _, status := range task.Statuses {
-			wantList(t, store, task.Query{Limit: 3, Status: status}, byStatus[status])
+			wantList(t, store, task.Query{Limit: 3, Filter: task.Filter{Status: status}}, byStatus[status])
 		}
-		wantList(t, store, task.Query{Limit: 1, Status: task.DLQ}, byStatus[task.DLQ])
+		wantList(t, store, task.Query{Limit: 1, Filter: task.Filter{Status: task.DLQ}}, byStatus[task.DLQ])
 		wantList(t, store, task.Query{Limit: 3, Before: all[12].want.ID}, all[:12])
 		wantList(t, store, task.Query{Limit: 3, Before: all[0].want.ID}, nil)
 		wantList(t, store, task.Query{Limit: 3, Before: newIDAt(t, time.Now())}, all)
 
 		byStatus[task.DLQ][0].redrive("")
-		wantList(t, store, task.Query{Limit: 3, Status: task.DLQ}, byStatus[task.DLQ][1:])
+		wantList(t, store, task.Query{Limit: 3, Filter: task.Filter{Status: task.DLQ}}, byStatus[task.DLQ][1:])
 		wantList(t, store, task.Query{Limit: 3}, all)
+	})
+	t.Run("what a filter selects", func(t *testing.T) {
+		store := open(t)
+		var all []*subject
+		for n := range 12 {
+			labels := map[string]string{"team": "billing", "a.b-c_D": ""}
+			switch n % 3 {
+			case 1:
+				labels = map[string]string{"team": "sales \"'\\$\x00ü"}
+			case 2:
+				labels = nil
+			}
+			s := submitTask(t, store, time.Duration(12-n)*time.Hour, func(s *task.Submission) { s.Labels = labels })
+			if n%2 == 0 {
+				s.attempt("execution", 0)
+			}
+			if n%4 == 0 {
+				s.deadLetter(task.Marked, 1)
+			}
+			all = append(all, s)
+		}
+		bound := all[6].want.CreatedAt
+		for _, f := range []task.Filter{
+			{ErrorType: string(task.WorkerError)},
+			{ErrorType: "workererror"},
+			{ErrorType: string(task.WorkerError), Status: task.DLQ},
+			{Label: "team", LabelValue: "billing"},
+			{Label: "team", LabelValue: "sales \"'\\$\x00ü"},
+			{Label: "team", LabelValue: "bill"},
+			{Label: "team"},
+			{Label: "a.b-c_D"},
+			{Label: "Team", LabelValue: "billing"},
+			{Label: "team", LabelValue: "billing", Status: task.Failed},
+			{CreatedFrom: bound},
+			{CreatedFrom: bound.Plus(time.Millisecond)},
+			{CreatedBefore: bound},
+			{CreatedBefore: bound.Plus(time.Millisecond)},
+			{CreatedFrom: all[3].want.CreatedAt, CreatedBefore: bound, Label: "team", LabelValue: "billing"},
+			{CreatedFrom: bound, CreatedBefore: bound},
+			{CreatedFrom: task.AtMilli(1), CreatedBefore: task.At(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))},
+			{UpdatedBefore: all[4].want.UpdatedAt},
+			{UpdatedBefore: all[4].want.UpdatedAt.Plus(time.Millisecond), Status: task.DLQ},
+		} {
+			var want []*subject
+			for _, s := range all {
+				if f.Matches(&s.want) {
+					want = append(want, s)
+				}
+			}
+			wantList(t, store, task.Query{Limit: 2, Filter: f}, want)
+			wantList(t, store, task.Query{Limit: task.MaxPageTasks, Filter: f}, want)
+			wantList(t, store, task.Query{Limit: 3, Filter: f, Before: all[8].want.ID}, slices.DeleteFunc(slices.Clone(want), func(s *subject) bool { return s.want.ID >= all[8].want.ID }))
+		}
 	})
 	t.Run("pages bounded in bytes", func(t *testing.T) {
 		store := open(t)

@@ -12,7 +12,7 @@ import (
 type Queue struct {
 	Faults
 	mu       sync.Mutex
-	messages []task.Message
+	messages []task.Outgoing
 }
 
 var _ task.Queue = (*Queue)(nil)
@@ -21,21 +21,32 @@ var _ task.Queue = (*Queue)(nil)
 func NewQueue() *Queue { return &Queue{} }
 
 // Send implements task.Queue.
-func (q *Queue) Send(_ context.Context, m task.Message) error {
+func (q *Queue) Send(_ context.Context, messages ...task.Outgoing) error {
 	return q.do("Send", func() error {
-		q.add(m)
+		for _, m := range messages {
+			q.add(m)
+		}
 		return nil
 	})
 }
 
 // Messages returns what has been sent, oldest first.
 func (q *Queue) Messages() []task.Message {
+	var all []task.Message
+	for _, m := range q.Sent() {
+		all = append(all, m.Message)
+	}
+	return all
+}
+
+// Sent is Messages, with their delays.
+func (q *Queue) Sent() []task.Outgoing {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Clone(q.messages)
 }
 
-func (q *Queue) add(m task.Message) {
+func (q *Queue) add(m task.Outgoing) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.messages = append(q.messages, m)

@@ -2,6 +2,7 @@ package tasktest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,11 +30,39 @@ func ExerciseQueue(t *testing.T, open func(t *testing.T) QueueUnderTest) {
 		q := open(t)
 		m := q.newMessage(t)
 		for range 2 {
-			if err := q.Send(t.Context(), m); err != nil {
+			if err := q.Send(t.Context(), task.Outgoing{Message: m}); err != nil {
 				t.Fatalf("Send: %v", err)
 			}
 			wantBodies(t, q.Receive, []string{m.Body()})
 		}
+	})
+	t.Run("carries many together, and holds back what is delayed", func(t *testing.T) {
+		t.Parallel()
+		q := open(t)
+		var messages []task.Outgoing
+		want := map[string]bool{}
+		for range 25 { // more than SQS takes at once
+			m := task.Outgoing{Message: q.newMessage(t)}
+			messages, want[m.Body()] = append(messages, m), true
+		}
+		messages[11].Delay = 2 * time.Second
+		sent := time.Now()
+		if err := q.Send(t.Context(), messages...); err != nil {
+			t.Fatalf("Send: %v", err)
+		}
+		eventually(t, func() string {
+			bodies := q.Receive()
+			if time.Since(sent) < messages[11].Delay && slices.Contains(bodies, messages[11].Body()) {
+				t.Fatalf("received what is delayed by %v after %v", messages[11].Delay, time.Since(sent))
+			}
+			for _, body := range bodies {
+				delete(want, body)
+			}
+			if len(want) > 0 {
+				return fmt.Sprintf("%d messages have not come", len(want))
+			}
+			return ""
+		})
 	})
 	t.Run("takes concurrent senders", func(t *testing.T) {
 		t.Parallel()
@@ -47,7 +76,7 @@ func ExerciseQueue(t *testing.T, open func(t *testing.T) QueueUnderTest) {
 		var all sync.WaitGroup
 		for _, m := range messages {
 			all.Go(func() {
-				if err := q.Send(t.Context(), m); err != nil {
+				if err := q.Send(t.Context(), task.Outgoing{Message: m}); err != nil {
 					t.Errorf("Send: %v", err)
 				}
 			})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"tasks/internal/task"
 )
@@ -55,44 +56,48 @@ func (s *Store) Quarantined() []task.Quarantined {
 	return all
 }
 
-// Create implements task.Store.
-func (s *Store) Create(_ context.Context, t task.Task) (queued bool, err error) {
-	err = s.do("Create", func() error {
+// Create implements task.Store. A fault hits all submissions.
+func (s *Store) Create(_ context.Context, submissions ...task.Submission) []task.Created {
+	created := make([]task.Created, len(submissions))
+	err := s.do("Create", func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		queued, err = s.create(t)
-		return err
+		for i, submitted := range submissions {
+			created[i] = s.create(submitted)
+		}
+		return nil
 	})
-	return queued, err
+	if err != nil {
+		for i := range created {
+			created[i] = task.Created{Err: err}
+		}
+	}
+	return created
 }
 
-// CreateOnce implements task.Store.
-func (s *Store) CreateOnce(_ context.Context, t task.Task, key task.IdempotencyKey) (holder task.ID, queued bool, err error) {
-	err = s.do("CreateOnce", func() error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+func (s *Store) create(submitted task.Submission) task.Created {
+	t, key := submitted.Task, submitted.Key
+	if key != nil {
 		if held, ok := s.keys[key.Name]; ok && t.CreatedAt.Before(held.expiresAt.Time) {
-			if held.key != key {
-				return task.Errorf(task.KeyReused, "the idempotency key of task %s was used for another request", held.holder)
+			if held.key != *key {
+				return task.Created{Err: task.Errorf(task.KeyReused, "the idempotency key of task %s was used for another request", held.holder)}
 			}
-			holder, queued = held.holder, true
-			return nil
+			return task.Created{ID: held.holder, Queued: true}
 		}
-		if queued, err = s.create(t); err == nil {
-			holder = t.ID
-			s.keys[key.Name] = heldKey{key, t.ID, t.CreatedAt.Plus(task.KeyLife)}
-		}
-		return err
-	})
-	return holder, queued, err
-}
-
-func (s *Store) create(t task.Task) (queued bool, err error) {
+	}
 	if _, taken := s.tasks[t.ID]; taken {
-		return false, task.Errorf(task.Conflict, "task %s exists already", t.ID)
+		return task.Created{Err: task.Errorf(task.Conflict, "task %s exists already", t.ID)}
 	}
 	s.tasks[t.ID] = t
-	return s.enqueue(t), nil
+	if key != nil {
+		s.keys[key.Name] = heldKey{*key, t.ID, t.CreatedAt.Plus(task.KeyLife)}
+	}
+	return task.Created{ID: t.ID, Queued: s.enqueue(t)}
+}
+
+// Create creates one task, without a key.
+func Create(ctx context.Context, s task.Store, t task.Task) error {
+	return s.Create(ctx, task.Submission{Task: t})[0].Err
 }
 
 // Get implements task.Store.
@@ -113,7 +118,7 @@ func (s *Store) List(_ context.Context, q task.Query) (page task.Page, err error
 		defer s.mu.Unlock()
 		size := 0
 		for _, t := range s.newestFirst() {
-			if q.Before != "" && t.ID >= q.Before || q.Status != "" && t.Status != q.Status {
+			if q.Before != "" && t.ID >= q.Before || !q.Matches(&t) {
 				continue
 			}
 			size += len(t.Answer)
@@ -127,6 +132,23 @@ func (s *Store) List(_ context.Context, q task.Query) (page task.Page, err error
 		return nil
 	})
 	return page, err
+}
+
+// Counts implements task.Store.
+func (s *Store) Counts(context.Context) (counts task.Counts, err error) {
+	err = s.do("Counts", func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		counts = task.Counts{Tasks: map[task.Status]int{}, AsOf: task.At(time.Now())}
+		for _, status := range task.Statuses {
+			counts.Tasks[status] = 0
+		}
+		for _, t := range s.tasks {
+			counts.Tasks[t.Status]++
+		}
+		return nil
+	})
+	return counts, err
 }
 
 // Claim implements task.Store.
@@ -161,9 +183,9 @@ func (s *Store) DeadLetter(_ context.Context, r task.MarkRequest) (outcome task.
 }
 
 // Redrive implements task.Store.
-func (s *Store) Redrive(_ context.Context, id task.ID, now task.Time) (t task.Task, queued bool, err error) {
-	t, err = s.update("Redrive", id, func(t *task.Task) error {
-		if err := t.Redrive(now); err != nil {
+func (s *Store) Redrive(_ context.Context, m task.Message, now task.Time) (t task.Task, queued bool, err error) {
+	t, err = s.update("Redrive", m.TaskID, func(t *task.Task) error {
+		if err := t.Redrive(m.Run, now); err != nil {
 			return err
 		}
 		queued = s.enqueue(*t)
@@ -250,7 +272,7 @@ func (s *Store) enqueue(t task.Task) (queued bool) {
 	if s.Queue == nil {
 		return false
 	}
-	s.Queue.add(t.Message())
+	s.Queue.add(t.Outgoing(t.UpdatedAt))
 	return true
 }
 

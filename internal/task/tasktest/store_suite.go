@@ -1,6 +1,7 @@
 package tasktest
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,8 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) task.Store) {
 		run  func(t *testing.T, open func(t *testing.T) task.Store)
 	}{
 		{"creates", exerciseCreate},
-		{"creates once for a key", exerciseCreateOnce},
+		{"creates once for a key", exerciseKeys},
+		{"creates many together", exerciseBatch},
 		{"claims", exerciseClaim},
 		{"finishes", exerciseFinish},
 		{"dead-letters", exerciseDeadLetter},
@@ -69,16 +71,65 @@ func exerciseCreate(t *testing.T, open func(t *testing.T) task.Store) {
 			for _, first := range []string{"the first", strings.Repeat("x", task.MaxAnswerBytes)} {
 				s := submit(t, store, first, time.Minute)
 				other := task.New(s.want.ID, answer, time.Now())
-				_, err := store.Create(t.Context(), other)
+				err := Create(t.Context(), store, other)
 				s.wantKind("Create", err, task.Conflict)
 				s.check()
 				s.claim(task.ClaimRun, "execution", 0, "token")
-				_, err = store.Create(t.Context(), other)
+				err = Create(t.Context(), store, other)
 				s.wantKind("Create", err, task.Conflict)
 				s.check()
 			}
 		})
 	}
+}
+
+func exerciseBatch(t *testing.T, open func(t *testing.T) task.Store) {
+	store := open(t)
+	taken := submit(t, store, "the first", time.Minute)
+	now := time.Now()
+	submission := func(answer, key string) task.Submission {
+		s := task.Submission{Task: task.New(newIDAt(t, now), answer, now)}
+		if key != "" {
+			s.Key = &task.IdempotencyKey{Name: key}
+			copy(s.Key.Request[:], answer)
+		}
+		return s
+	}
+	held := submission("held", "k0")
+	if created := store.Create(t.Context(), held); created[0].Err != nil {
+		t.Fatal(created[0].Err)
+	}
+	batch := []task.Submission{
+		submission("a", ""), submission(strings.Repeat("x", task.MaxAnswerBytes), "k1"), submission("held", "k0"), submission("another", "k0"),
+		{Task: task.New(taken.want.ID, "b", now)}, submission("c", "k2"),
+	}
+	batch[0].Labels = map[string]string{"team": "billing"}
+	batch[0].Delay(time.Minute)
+	for len(batch) < task.MaxBatch {
+		batch = append(batch, submission("more", ""))
+	}
+	for i, created := range store.Create(t.Context(), batch...) {
+		want, kind := batch[i].ID, task.Kind("")
+		switch i {
+		case 2:
+			want = held.ID
+		case 3:
+			want, kind = "", task.KeyReused
+		case 4:
+			want, kind = "", task.Conflict
+		}
+		wantKind(t, fmt.Sprintf("Create of submission %d", i), created.Err, kind)
+		if created.ID != want {
+			t.Errorf("Create of submission %d: got %q, want %q", i, created.ID, want)
+		}
+		if want == batch[i].ID {
+			(&subject{t: t, store: store, want: batch[i].Task}).check()
+		} else if i != 4 {
+			_, err := store.Get(t.Context(), batch[i].ID)
+			wantKind(t, "Get of a task that was not created", err, task.NotFound)
+		}
+	}
+	taken.check()
 }
 
 func exerciseUnknown(t *testing.T, open func(t *testing.T) task.Store) {
@@ -98,7 +149,7 @@ func exerciseUnknown(t *testing.T, open func(t *testing.T) task.Store) {
 	if wantKind(t, "DeadLetter", err, ""); outcome != task.Stale {
 		t.Errorf("DeadLetter: got %q, want %q", outcome, task.Stale)
 	}
-	_, _, err = store.Redrive(ctx, id, now)
+	_, _, err = store.Redrive(ctx, task.Message{TaskID: id}, now)
 	wantKind(t, "Redrive", err, task.NotFound)
 	_, _, err = store.Restart(ctx, m, now)
 	wantKind(t, "Restart", err, task.NotFound)
@@ -184,7 +235,7 @@ func exerciseConcurrency(t *testing.T, open func(t *testing.T) task.Store) {
 		errs := make([]error, clients)
 		for n := range clients {
 			all.Go(func() {
-				_, _, errs[n] = store.Redrive(t.Context(), s.want.ID, s.now.Plus(time.Duration(n)*time.Second))
+				_, _, errs[n] = store.Redrive(t.Context(), task.Message{TaskID: s.want.ID}, s.now.Plus(time.Duration(n)*time.Second))
 			})
 		}
 		all.Wait()

@@ -19,6 +19,9 @@ const (
 	retention = 24 * time.Hour
 )
 
+// retry is how a workflow of the suite retries.
+var retry = task.RetryPolicy{MaxAttempts: 2, IntervalSeconds: 2, BackoffRate: 2, MaxDelaySeconds: 900}
+
 // subject drives one task of a store and, beside it, the same record by the
 // pure transitions of package task. After each step both must be equal.
 type subject struct {
@@ -31,10 +34,18 @@ type subject struct {
 // submit creates a task that was accepted so long ago.
 func submit(t *testing.T, store task.Store, answer string, ago time.Duration) *subject {
 	t.Helper()
+	return submitTask(t, store, ago, func(s *task.Submission) { s.Answer = answer })
+}
+
+// submitTask is submit with whatever set sets.
+func submitTask(t *testing.T, store task.Store, ago time.Duration, set func(*task.Submission)) *subject {
+	t.Helper()
 	at := time.Now().Add(-ago)
-	s := &subject{t: t, store: store, now: task.At(at), want: task.New(newIDAt(t, at), answer, at)}
-	if _, err := store.Create(t.Context(), s.want); err != nil {
-		t.Fatalf("Create: %v", err)
+	submitted := task.Submission{Task: task.New(newIDAt(t, at), "an answer", at)}
+	set(&submitted)
+	s := &subject{t: t, store: store, now: task.At(at), want: submitted.Task}
+	if created := store.Create(t.Context(), submitted)[0]; created.Err != nil || created.ID != submitted.ID {
+		t.Fatalf("Create: got %+v", created)
 	}
 	s.check()
 	return s
@@ -109,7 +120,7 @@ func (s *subject) claimRun(want task.ClaimOutcome, run int, execution string, re
 func (s *subject) finish(wantErr task.Kind, token string, failure *task.Failure) {
 	s.t.Helper()
 	s.pass(time.Second)
-	r := task.FinishRequest{ID: s.want.ID, Token: token, Now: s.now, Err: failure, Retention: retention}
+	r := task.FinishRequest{ID: s.want.ID, Token: token, Now: s.now, Err: failure, Retry: retry, Retention: retention}
 	if _, err := s.want.Finish(r); task.KindOf(err) != wantErr {
 		s.t.Fatalf("Task.Finish: got %v, want kind %q", err, wantErr)
 	}
@@ -165,10 +176,10 @@ func (s *subject) mark(want task.MarkOutcome, d task.DeadLetter) {
 func (s *subject) redrive(wantErr task.Kind) {
 	s.t.Helper()
 	s.pass(time.Second)
-	if err := s.want.Redrive(s.now); task.KindOf(err) != wantErr {
+	if err := s.want.Redrive(0, s.now); task.KindOf(err) != wantErr {
 		s.t.Fatalf("Task.Redrive: got %v, want kind %q", err, wantErr)
 	}
-	got, _, err := s.store.Redrive(s.t.Context(), s.want.ID, s.now)
+	got, _, err := s.store.Redrive(s.t.Context(), task.Message{TaskID: s.want.ID}, s.now)
 	s.newRun("Redrive", got, err, wantErr)
 }
 

@@ -3,6 +3,7 @@ package tasktest
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"tasks/internal/task"
 )
@@ -29,10 +30,12 @@ func TestStoreWithQueue(t *testing.T) {
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	ExerciseQueue(t, func(*testing.T) QueueUnderTest {
-		q := NewQueue()
+		q, opened := NewQueue(), time.Now()
 		return QueueUnderTest{Queue: q, Receive: func() (bodies []string) {
-			for _, m := range q.Messages() {
-				bodies = append(bodies, m.Body())
+			for _, m := range q.Sent() {
+				if time.Since(opened) > m.Delay+time.Second { // it delays nothing itself
+					bodies = append(bodies, m.Body())
+				}
 			}
 			return bodies
 		}}
