@@ -48,8 +48,11 @@ type badRequest struct {
 const isJSON = "application/json"
 
 func badRequests() []badRequest {
+	posted := func(name, path, body string, want int, detail string) badRequest {
+		return badRequest{name: name, method: "POST", path: path, contentType: isJSON, body: body, want: want, detail: detail}
+	}
 	submitted := func(name, body string, want int, detail string) badRequest {
-		return badRequest{name: name, method: "POST", path: "/tasks", contentType: isJSON, body: body, want: want, detail: detail}
+		return posted(name, "/tasks", body, want, detail)
 	}
 	typed := func(name, contentType, detail string) badRequest {
 		return badRequest{name: name, method: "POST", path: "/tasks", contentType: contentType, body: `{"answer": "42"}`, want: http.StatusUnsupportedMediaType, detail: detail}
@@ -93,6 +96,18 @@ func badRequests() []badRequest {
 		submitted("an answer of too many bytes in few characters", `{"answer": "`+strings.Repeat("é", task.MaxAnswerBytes/2)+`x"}`, tooLarge, "262144"),
 		submitted("a body of 3 MiB", strings.Repeat("x", 3<<20), tooLarge, "2097152"),
 		byGateway(submitted("a body of 20 MiB", strings.Repeat("x", 20<<20), tooLarge, "2097152")),
+		submitted("a delay of 901 s", `{"answer": "42", "delaySeconds": 901}`, unprocessable, "0 to 900"),
+		submitted("a negative delay", `{"answer": "42", "delaySeconds": -1}`, unprocessable, "0 to 900"),
+		submitted("a delay of half a second", `{"answer": "42", "delaySeconds": 0.5}`, unprocessable, "whole number"),
+		submitted("a delay that is no number", `{"answer": "42", "delaySeconds": null}`, unprocessable, "whole number"),
+		submitted("labels that are no object", `{"answer": "42", "labels": ["a"]}`, unprocessable, `{"team": "billing"}`),
+		submitted("a label twice", `{"answer": "42", "labels": {"a": "1", "a": "2"}}`, unprocessable, "once"),
+		submitted("a label of an odd name", `{"answer": "42", "labels": {"a:b": "1"}}`, unprocessable, "letters, digits"),
+		submitted("a label without a name", `{"answer": "42", "labels": {"": "1"}}`, unprocessable, "letters, digits"),
+		submitted("a label of a long name", `{"answer": "42", "labels": {"`+strings.Repeat("a", task.MaxLabelKey+1)+`": "1"}}`, unprocessable, "1 to 63"),
+		submitted("a label that is a number", `{"answer": "42", "labels": {"a": 1}}`, unprocessable, "string"),
+		submitted("a long label", `{"answer": "42", "labels": {"a": "`+strings.Repeat("é", task.MaxLabelValue/2)+`x"}}`, unprocessable, "128 bytes"),
+		submitted("11 labels", `{"answer": "42", "labels": {"a":"","b":"","c":"","d":"","e":"","f":"","g":"","h":"","i":"","j":"","k":""}}`, unprocessable, "can have 10"),
 		typed("another content type", "text/plain", "application/json"),
 		typed("another charset", "application/json; charset=utf-16", "UTF-8"),
 		typed("no content type", "", "application/json"),
@@ -123,6 +138,35 @@ func badRequests() []badRequest {
 		plain("a redrive of a task that is not in the DLQ", "POST", "/tasks/{ordinary}/redrive", http.StatusConflict, "DLQ"),
 		{name: "a redrive with a body", method: "POST", path: "/tasks/{dead}/redrive", contentType: isJSON, body: "{}", want: malformed, detail: "no body"},
 		plain("a redrive with a query", "POST", "/tasks/{dead}/redrive?verbose=1", malformed, `"verbose"`),
+
+		posted("a batch that is an array", "/tasks/batch", `[{"answer": "42"}]`, unprocessable, "JSON object"),
+		posted("a batch without tasks", "/tasks/batch", `{}`, unprocessable, `{"tasks": [...]}`),
+		posted("a batch of null", "/tasks/batch", `{"tasks": null}`, unprocessable, `{"tasks": [...]}`),
+		posted("a batch with something else", "/tasks/batch", `{"tasks": [{"answer": "42"}], "atomic": true}`, unprocessable, `{"tasks": [...]}`),
+		posted("an empty batch", "/tasks/batch", `{"tasks": []}`, unprocessable, "1 to 100"),
+		posted("a batch of 101", "/tasks/batch", `{"tasks": [`+strings.Repeat(`{"answer": "42"},`, 100)+`{"answer": "42"}]}`, unprocessable, "1 to 100"),
+		posted("a batch with a query", "/tasks/batch?atomic=1", `{"tasks": [{"answer": "42"}]}`, malformed, `"atomic"`),
+		{name: "a batch with one key", method: "POST", path: "/tasks/batch", contentType: isJSON, key: "k", body: `{"tasks": [{"answer": "42"}]}`, want: malformed, detail: `"idempotencyKey"`},
+
+		plain("a label without a value", "GET", "/tasks?label=team", malformed, "team:billing"),
+		plain("a label of an odd name, to list", "GET", "/tasks?label=a%20b:c", malformed, "team:billing"),
+		plain("an empty error type", "GET", "/tasks?errorType=", malformed, "Leave it out"),
+		plain("a long error type", "GET", "/tasks?errorType="+strings.Repeat("x", task.MaxErrorTypeBytes+1), malformed, "256 bytes"),
+		plain("a time that is none", "GET", "/tasks?createdAfter=yesterday", malformed, "createdAfter must be a time"),
+		plain("a date", "GET", "/tasks?createdBefore=2026-01-31", malformed, "RFC 3339"),
+		plain("a time before there were any", "GET", "/tasks?createdBefore=1969-12-31T23:59:59Z", malformed, "RFC 3339"),
+		plain("a query parameter of the counts", "GET", "/tasks/stats?status=DLQ", malformed, `"status"`),
+
+		posted("an order that is an array", "/tasks/redrive", `[]`, unprocessable, "JSON object"),
+		posted("an order without a body", "/tasks/redrive", ``, malformed, "no body"),
+		posted("an order with something else", "/tasks/redrive", `{"status": "DLQ"}`, unprocessable, `"status"`),
+		posted("an order whose limit is a string", "/tasks/redrive", `{"limit": "1"}`, unprocessable, "wrong type"),
+		posted("an order with limit 101", "/tasks/redrive", `{"limit": 101}`, unprocessable, "1 to 100"),
+		posted("an order that may be dry", "/tasks/redrive", `{"dryRun": null}`, unprocessable, "wrong type"),
+		posted("an order with an odd label", "/tasks/redrive", `{"label": "team"}`, unprocessable, "team:billing"),
+		posted("an order with an odd time", "/tasks/redrive", `{"diedBefore": "now"}`, unprocessable, "diedBefore must be a time"),
+		posted("an order with a made-up token", "/tasks/redrive", `{"nextToken": "MQ"}`, unprocessable, "nextToken"),
+		posted("an order with a query", "/tasks/redrive?dryRun=true", `{}`, malformed, `"dryRun"`),
 
 		keyed("a long idempotency key", strings.Repeat("k", task.MaxKeyLength+1), "1 to 255"),
 		byGateway(keyed("an idempotency key that is not ASCII", "clé", "ASCII")),
@@ -205,7 +249,7 @@ func gatewayEvent(r badRequest, path string) api.Request {
 				matches = false
 			}
 		}
-		if matches {
+		if matches && (parameters == nil || req.RouteKey == api.DefaultRoute) { // a path without parameters goes first
 			req.RouteKey, req.PathParameters = key, parameters
 		}
 	}

@@ -71,7 +71,7 @@ func answer(t *testing.T, req api.Request, want answers) {
 func TestSubmitEvents(t *testing.T) {
 	t.Parallel()
 	eachEvent(t, "submit", map[string]answers{
-		"valid": {202, 202}, "base64": {202, 202},
+		"valid": {202, 202}, "base64": {202, 202}, "idempotency-key": {202, 202}, "batch": {200, 200},
 		"broken-json": {400, 400}, "no-body": {400, 400},
 		"wrong-content-type": {415, 415},
 		"empty-answer":       {422, 422}, "number-answer": {422, 422}, "unknown-field": {422, 422},
@@ -81,7 +81,7 @@ func TestSubmitEvents(t *testing.T) {
 func TestStatusEvents(t *testing.T) {
 	t.Parallel()
 	eachEvent(t, "status", map[string]answers{
-		"description": {200, 200}, "list": {200, 200}, "list-page": {200, 200}, "get": {200, 200}, "history": {200, 200},
+		"description": {200, 200}, "stats": {200, 200}, "list": {200, 200}, "list-page": {200, 200}, "get": {200, 200}, "history": {200, 200},
 		"list-bad-limit": {400, 400},
 		"get-unknown":    {404, 404}, "get-odd-id": {404, 404}, "unknown-path": {404, 404},
 		"wrong-method": {405, 405},
@@ -90,7 +90,7 @@ func TestStatusEvents(t *testing.T) {
 
 func TestRedriveEvents(t *testing.T) {
 	t.Parallel()
-	eachEvent(t, "redrive", map[string]answers{"dead": {202, 409}, "not-dead": {409, 409}, "unknown": {404, 404}}, answer)
+	eachEvent(t, "redrive", map[string]answers{"all": {200, 200}, "dead": {202, 409}, "not-dead": {409, 409}, "unknown": {404, 404}}, answer)
 }
 
 func TestPollerEvents(t *testing.T) {

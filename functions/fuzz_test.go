@@ -147,6 +147,18 @@ func FuzzRequest(f *testing.F) {
 			}
 			checkAccepted(t, s, resp, body)
 		case resp.StatusCode == http.StatusAccepted && req.RouteKey == api.RedriveRoute:
+		case resp.StatusCode == http.StatusOK && req.RouteKey == api.RedriveAllRoute:
+		case resp.StatusCode == http.StatusOK && req.RouteKey == api.BatchRoute:
+			var batch api.Batch
+			if err := json.Unmarshal([]byte(resp.Body), &batch); err != nil || len(batch.Results) == 0 || len(batch.Results) > task.MaxBatch {
+				t.Errorf("%q: got %s, %v", body, resp.Body, err)
+			}
+			for _, result := range batch.Results {
+				_, err := s.store.Get(t.Context(), result.TaskID)
+				if accepted := result.Status == http.StatusAccepted; accepted != (err == nil) || accepted != (result.Detail == "") {
+					t.Errorf("%q: got %+v, and the store has %v", body, result, err)
+				}
+			}
 		case resp.StatusCode == http.StatusOK && method == http.MethodGet:
 		default:
 			t.Errorf("%s %q: got %d %s", method, path, resp.StatusCode, resp.Body)

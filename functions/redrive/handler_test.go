@@ -94,3 +94,122 @@ func TestHandleWithoutTheStore(t *testing.T) {
 		t.Errorf("second: got %d, want 202", resp.StatusCode)
 	}
 }
+
+func TestHandleRedrivesMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // time begins at 2000-01-01
+		store, queue := tasktest.NewStore(), tasktest.NewQueue()
+		h := &Handler{Store: store, Queue: queue, Log: slog.New(slog.DiscardHandler)}
+		var ids []task.ID // newest first
+		die := func(id task.ID, run int) {
+			d := task.New(id, "42", time.Now())
+			d.Run, d.Labels = run, map[string]string{"team": "billing"}
+			d.DeadLetter(task.MarkRequest{DeadLetter: task.DeadLetter{Message: d.Message(), Error: "WorkerError"}, Now: task.At(time.Now())})
+			store.Put(d)
+		}
+		for range 5 {
+			id, err := task.NewID()
+			if err != nil {
+				t.Fatal(err)
+			}
+			die(id, 1)
+			ids = append([]task.ID{id}, ids...)
+		}
+		other, err := task.NewID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.Put(task.New(other, "42", time.Now()))
+		<-time.After(time.Second)
+		order := func(body string) api.Redriven {
+			t.Helper()
+			resp, _ := h.Handle(t.Context(), api.Request{RouteKey: api.RedriveAllRoute, Body: body, Headers: map[string]string{"content-type": "application/json"}})
+			var got api.Redriven
+			if err := json.Unmarshal([]byte(resp.Body), &got); err != nil || resp.StatusCode != 200 {
+				t.Fatalf("%s: got %d %s, %v", body, resp.StatusCode, resp.Body, err)
+			}
+			return got
+		}
+		runs := func(run int, ids ...task.ID) []task.Message {
+			messages := []task.Message{}
+			for _, id := range ids {
+				messages = append(messages, task.Message{TaskID: id, Run: run})
+			}
+			return messages
+		}
+		const began = `"diedBefore": "2000-01-01T00:00:01.000Z"`
+
+		for body, want := range map[string][]task.Message{
+			`{"dryRun": true}`:                                              runs(1, ids...),
+			`{"dryRun": true, "errorType": "Timeout"}`:                      runs(1),
+			`{"dryRun": true, "label": "team:billing"}`:                     runs(1, ids...),
+			`{"dryRun": true, "label": "team:sales"}`:                       runs(1),
+			`{"dryRun": true, "createdAfter": "2000-01-01T00:00:00.001Z"}`:  runs(1),
+			`{"dryRun": true, "diedBefore": "2000-01-01T00:00:00Z"}`:        runs(1),
+			`{"dryRun": true, "diedBefore": "2000-01-01T00:00:00.001Z"}`:    runs(1, ids...),
+			`{"dryRun": true, "createdBefore": "1999-12-31T23:59:59.999Z"}`: runs(1),
+		} {
+			if diff := cmp.Diff(want, order(body).Tasks); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", body, diff)
+			}
+		}
+		if len(queue.Sent()) != 0 {
+			t.Error("a dry run has sent messages")
+		}
+
+		first := order(`{"limit": 2}`)
+		if diff := cmp.Diff(runs(2, ids[:2]...), first.Tasks); diff != "" || first.DryRun || first.DiedBefore.String() != "2000-01-01T00:00:01.000Z" || first.NextToken == "" {
+			t.Fatalf("got %+v (-want +got):\n%s", first, diff)
+		}
+		<-time.After(time.Second)
+		die(ids[0], 2) // again, after the order: not taken again, also when the first request is sent again
+		if got := order(`{"limit": 2, ` + began + `}`); len(got.Tasks) != 2 || got.Tasks[0].TaskID != ids[2] {
+			t.Errorf("got %+v, want the next two", got)
+		}
+		rest := order(`{"limit": 2, ` + began + `, "nextToken": "` + first.NextToken + `"}`)
+		if diff := cmp.Diff(runs(2, ids[4]), rest.Tasks); diff != "" || rest.NextToken != "" {
+			t.Errorf("got %+v (-want +got):\n%s", rest, diff)
+		}
+		if diff := cmp.Diff(runs(2, ids...), queue.Messages()); diff != "" {
+			t.Errorf("sent (-want +got):\n%s", diff)
+		}
+
+		die(ids[1], 2)
+		<-time.After(time.Second)
+		store.FailBefore("Redrive", task.Errorf(task.Unavailable, "away"))
+		resp, _ := h.Handle(t.Context(), api.Request{RouteKey: api.RedriveAllRoute, Body: `{}`, Headers: map[string]string{"content-type": "application/json"}})
+		if resp.StatusCode != 503 {
+			t.Errorf("got %d %s, want 503", resp.StatusCode, resp.Body)
+		}
+	})
+}
+
+// TestHandleRedrivesManyUntilTheStoreIsAway tells what is done, and where to go on.
+func TestHandleRedrivesManyUntilTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	h, store, _ := newHandler()
+	second, err := task.NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := task.New(second, "42", time.Now().Add(-time.Hour))
+	dead.DeadLetter(task.MarkRequest{DeadLetter: task.DeadLetter{Message: dead.Message()}, Now: task.At(time.Now().Add(-time.Minute))})
+	store.Put(dead)
+	store.FailBefore("Redrive", nil) // the first works
+	store.FailBefore("Redrive", task.Errorf(task.Unavailable, "away"))
+	send := func(body string) (got api.Redriven) {
+		resp, _ := h.Handle(t.Context(), api.Request{RouteKey: api.RedriveAllRoute, Body: body, Headers: map[string]string{"content-type": "application/json"}})
+		if err := json.Unmarshal([]byte(resp.Body), &got); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("got %d %s, %v", resp.StatusCode, resp.Body, err)
+		}
+		return got
+	}
+	before := `"diedBefore": "` + task.At(time.Now().Add(time.Minute)).String() + `"`
+	first := send(`{` + before + `}`)
+	if len(first.Tasks) != 1 || first.Tasks[0].TaskID != second || first.NextToken == "" {
+		t.Fatalf("got %+v, want the first of two, and where to go on", first)
+	}
+	if rest := send(`{` + before + `, "nextToken": "` + first.NextToken + `"}`); len(rest.Tasks) != 1 || rest.Tasks[0].TaskID != id || rest.NextToken != "" {
+		t.Errorf("got %+v, want the second", rest)
+	}
+}

@@ -127,6 +127,93 @@ func TestHandleAcceptsARequestWithAKeyOnce(t *testing.T) {
 	}
 }
 
+func TestHandleDelaysAndLabels(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, store, queue := newHandler(true)
+		req := post("")
+		req.Body = `{"answer": "42", "delaySeconds": 900, "labels": {"team": "billing", "a.b-c_D": ""}}`
+		resp, _ := h.Handle(t.Context(), req)
+		m := accepted.FindStringSubmatch(resp.Body)
+		if resp.StatusCode != 202 || m == nil {
+			t.Fatalf("got %d %s, want 202", resp.StatusCode, resp.Body)
+		}
+		want := task.New(task.ID(m[1]), "42", time.Now())
+		want.Labels = map[string]string{"team": "billing", "a.b-c_D": ""}
+		want.NextAttemptAt = task.At(time.Now().Add(15 * time.Minute))
+		want.NextCheckAt = want.NextAttemptAt.Plus(task.FirstCheckAfter)
+		got, err := store.Get(t.Context(), want.ID)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("record, %v (-want +got):\n%s", err, diff)
+		}
+		if diff := cmp.Diff([]task.Outgoing{{Message: want.Message(), Delay: 15 * time.Minute}}, queue.Sent()); diff != "" {
+			t.Errorf("sent (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestHandleAcceptsABatch(t *testing.T) {
+	t.Parallel()
+	send := func(t *testing.T, h *Handler, body string) (int, []api.BatchResult) {
+		t.Helper()
+		req := post("")
+		req.RouteKey, req.Body = api.BatchRoute, body
+		resp, _ := h.Handle(t.Context(), req)
+		var batch api.Batch
+		if err := json.Unmarshal([]byte(resp.Body), &batch); err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, batch.Results
+	}
+	const body = `{"tasks": [
+		{"answer": "a", "idempotencyKey": "k"}, {"answer": ""}, "c", {"answer": "d", "labels": {"team": "billing"}, "delaySeconds": 1},
+		{"answer": "e", "idempotencyKey": ""}, {"answer": "a", "idempotencyKey": "k"}, {"answer": "g", "idempotencyKey": "k"}, {"answer": "h", "priority": 1}
+	]}`
+	t.Run("each for itself", func(t *testing.T) {
+		t.Parallel()
+		h, store, queue := newHandler(true)
+		status, first := send(t, h, body)
+		_, again := send(t, h, body)
+		if status != 200 || len(first) != 8 || len(again) != 8 {
+			t.Fatalf("got %d %+v", status, first)
+		}
+		for i, want := range []int{202, 422, 422, 202, 422, 202, 422, 422} {
+			for _, got := range []api.BatchResult{first[i], again[i]} {
+				_, err := store.Get(t.Context(), got.TaskID)
+				if got.Status != want || (want == 202) != (err == nil) || (want == 202) != (got.Detail == "") {
+					t.Errorf("task %d: got %+v, want %d; in the store: %v", i, got, want, err)
+				}
+			}
+		}
+		if first[0].Replayed || !first[5].Replayed || !again[0].Replayed || first[5].TaskID != first[0].TaskID || again[0].TaskID != first[0].TaskID {
+			t.Errorf("got %+v and %+v, want one task for the key", first, again)
+		}
+		if first[3].TaskID == again[3].TaskID {
+			t.Error("the task without a key was not created again")
+		}
+		if got := len(queue.Sent()); got != 3 {
+			t.Errorf("got %d messages, want 3", got)
+		}
+	})
+	t.Run("of as many as may be", func(t *testing.T) {
+		t.Parallel()
+		h, _, queue := newHandler(false)
+		_, results := send(t, h, `{"tasks": [`+strings.Repeat(`{"answer": "42"},`, task.MaxBatch-1)+`{"answer": "42"}]}`)
+		if len(results) != task.MaxBatch || results[99].Status != 202 || len(queue.Sent()) != task.MaxBatch {
+			t.Errorf("got %d results, the last %+v, and %d messages", len(results), results[len(results)-1], len(queue.Sent()))
+		}
+	})
+	t.Run("or says of each that the store is away", func(t *testing.T) {
+		t.Parallel()
+		h, store, queue := newHandler(true)
+		store.FailBefore("Create", task.Errorf(task.Unavailable, "away"))
+		_, results := send(t, h, body)
+		if results[0].Status != 503 || results[1].Status != 422 || results[3].Status != 503 || len(queue.Sent()) != 0 {
+			t.Errorf("got %+v and %d messages", results, len(queue.Sent()))
+		}
+	})
+}
+
 func TestHandleAcceptsTheLongestAnswer(t *testing.T) {
 	t.Parallel()
 	h, _, _ := newHandler(true)
