@@ -190,6 +190,13 @@ func TestEventsAreOfThisSystem(t *testing.T) {
 				path := strings.TrimPrefix(req.RawPath, "/"+stage)
 				want := gatewayEvent(badRequest{method: req.RequestContext.HTTP.Method}, path)
 				diff(t, "the route and its parameters", []any{want.RouteKey, want.PathParameters}, []any{req.RouteKey, req.PathParameters})
+			case len(kind.Records) > 0 && kind.Records[0].EventSource == "aws:dynamodb":
+				table := "arn:aws:dynamodb:us-east-1:123456789012:table/" + environment[id]["TABLE_NAME"] + "/stream/"
+				for _, r := range kind.Records {
+					if !strings.HasPrefix(r.EventSourceARN, table) {
+						t.Errorf("got a record of %q, want one of the table in env.json", r.EventSourceARN)
+					}
+				}
 			case len(kind.Records) > 0:
 				i := slices.IndexFunc(system.Mappings, func(m samtemplate.Mapping) bool { return m.Function == id })
 				if i < 0 {

@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
 
+	"tasks/functions/count"
 	"tasks/functions/monitor"
 	"tasks/functions/poller"
 	"tasks/functions/process"
@@ -110,6 +112,37 @@ func TestPollerEvents(t *testing.T) {
 			}
 			if got := len(letters.Bodies()); got != 2*want.dead {
 				t.Errorf("got %d dead letters, want %d", got, 2*want.dead)
+			}
+		})
+}
+
+// counter is a count.Counter.
+type counter struct {
+	tokens  []string
+	changes map[task.Status]int
+}
+
+func (c *counter) AddCounts(_ context.Context, token string, changes map[task.Status]int, _ task.Time) error {
+	c.tokens, c.changes = append(c.tokens, token), changes
+	return nil
+}
+
+func TestCountEvents(t *testing.T) {
+	t.Parallel()
+	eachEvent(t, "count", map[string]map[task.Status]int{"batch": {task.Processed: 1, task.DLQ: -1}},
+		func(t *testing.T, e events.DynamoDBEvent, want map[task.Status]int) {
+			var c counter
+			h := &count.Handler{Counter: &c}
+			for range 2 {
+				if _, err := h.Handle(t.Context(), e); err != nil {
+					t.Error(err)
+				}
+			}
+			if diff := cmp.Diff(want, c.changes); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+			if len(c.tokens) != 2 || c.tokens[0] != c.tokens[1] {
+				t.Errorf("got the tokens %q, want the same for the same batch", c.tokens)
 			}
 		})
 }

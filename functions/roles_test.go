@@ -64,7 +64,7 @@ func granted(t *testing.T, function string) []string {
 	all := map[string]bool{}
 	for _, policy := range role.Policies {
 		for _, s := range policy.PolicyDocument.Statement {
-			if s.Sid == "Log" || s.Sid == "Trace" || s.Sid == "ConsumeQueue" {
+			if s.Sid == "Log" || s.Sid == "Trace" || s.Sid == "ConsumeQueue" || s.Sid == "ConsumeStream" {
 				continue
 			}
 			for _, action := range s.Action {
@@ -81,6 +81,7 @@ func granted(t *testing.T, function string) []string {
 // resource that each works on, as the template refers to it.
 var adapters = map[string]struct{ folder, sdk, action, resource string }{
 	"Store":           {"../internal/dynamotable", "dynamodb", "dynamodb", "TaskTable.Arn"},
+	"Counter":         {"../internal/dynamotable", "dynamodb", "dynamodb", "TaskTable.Arn"},
 	"Queue":           {"../internal/sqsqueue", "sqs", "sqs", "TaskQueue.Arn"},
 	"DeadLetterQueue": {"../internal/sqsqueue", "sqs", "sqs", "DeadLetterQueue.Arn"},
 	"Executions":      {"../internal/sfnexecutions", "sfn", "states", "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${TaskStateMachine.Name}:*"},
@@ -128,8 +129,8 @@ func operations(t *testing.T, folder, sdk, method string) map[string]bool {
 							found["SendMessage"] = true // its action's name
 						case isInput && pkg.Name == sdk && operation != "TransactWriteItems":
 							found[operation] = true
-						case pkg.Name == "types" && input.Sel.Name == "Put":
-							found["PutItem"] = true
+						case pkg.Name == "types" && (input.Sel.Name == "Put" || input.Sel.Name == "Update"):
+							found[input.Sel.Name+"Item"] = true
 						}
 					}
 				case *ast.Ident:

@@ -3,9 +3,13 @@ package dynamotable
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"tasks/internal/task"
 )
@@ -30,4 +34,29 @@ func (t *Table) Counts(ctx context.Context) (task.Counts, error) {
 		counts.Tasks[status] = int(kept[string(status)])
 	}
 	return counts, nil
+}
+
+// AddCounts adds to the counts what changes says, and sets asOf: once for all
+// requests with the same token, of up to 36 characters, within 10 minutes
+// (TransactWriteItems in the API reference).
+func (t *Table) AddCounts(ctx context.Context, token string, changes map[task.Status]int, asOf task.Time) error {
+	change := expression.Set(expression.Name("asOf"), expression.Value(asOf.Milli()))
+	for _, status := range slices.Sorted(maps.Keys(changes)) { // a token's requests must be the same
+		change = change.Add(expression.Name(string(status)), expression.Value(changes[status]))
+	}
+	e, err := expression.NewBuilder().WithUpdate(change).Build()
+	if err != nil {
+		return err
+	}
+	_, err = t.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		ClientRequestToken: &token,
+		TransactItems: []types.TransactWriteItem{{Update: &types.Update{
+			TableName: &t.name, Key: key(countsKey),
+			UpdateExpression: e.Update(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+		}}},
+	})
+	if err != nil {
+		return task.Errorf(task.Unavailable, "add to the counts: %w", err)
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"tasks/functions/count"
 	"tasks/internal/awsconfig/awstest"
 	"tasks/internal/dynamotable"
 	"tasks/internal/task"
@@ -198,4 +199,35 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 			})
 		}),
 	})
+}
+
+// TestCounterWhicheverRequestIsHit adds to the counts with every fault of the
+// request.
+func TestCounterWhicheverRequestIsHit(t *testing.T) {
+	var direct *dynamotable.Table
+	var table string
+	counts := func(t *testing.T) task.Counts {
+		c, err := direct.Counts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	awstest.Sweep[count.Counter](t, []awstest.Call{{Name: "AddCounts", Prepare: func(t *testing.T, transport http.RoundTripper) awstest.Prepared {
+		if direct == nil {
+			direct, _, table = open(t, nil)
+		}
+		before, token := counts(t), newID(t)
+		return awstest.Prepared{
+			ID: string(token),
+			Do: func(ctx context.Context) (any, error) {
+				faulty := dynamotable.New(awstest.Config(t, endpointVariable, transport), table)
+				return nil, faulty.AddCounts(ctx, string(token), map[task.Status]int{task.Pending: -2, task.Processed: 2}, task.AtMilli(1))
+			},
+			State: func() any {
+				now := counts(t)
+				return results{now.Tasks[task.Pending] - before.Tasks[task.Pending], now.Tasks[task.Processed] - before.Tasks[task.Processed]}
+			},
+		}
+	}}})
 }

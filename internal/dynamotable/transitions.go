@@ -48,7 +48,8 @@ func firstClaim(r task.ClaimRequest) *guess {
 			Set(expression.Name("owner"), expression.Value(after.Owner)).
 			Set(expression.Name("leaseUntil"), expression.Value(after.LeaseUntil)).
 			Set(expression.Name("updatedAt"), expression.Value(after.UpdatedAt)).
-			Set(expression.Name("attempts"), expression.Value(after.Attempts)),
+			Set(expression.Name("attempts"), expression.Value(after.Attempts)).
+			Remove(expression.Name("nextAttemptAt")),
 	}
 }
 
@@ -67,7 +68,7 @@ func firstFinish(r task.FinishRequest) *guess {
 	if r.Token == "" {
 		return nil
 	}
-	finished := task.Task{ID: r.ID, Status: task.Processing, Owner: r.Token, Attempts: []task.Attempt{{}}}
+	finished := task.Task{ID: r.ID, Status: task.Processing, Owner: r.Token, Attempts: []task.Attempt{{Number: 1}}}
 	if _, err := finished.Finish(r); err != nil {
 		return nil
 	}
@@ -89,6 +90,9 @@ func firstFinish(r task.FinishRequest) *guess {
 			Set(expression.Name("errorMessage"), expression.Value(after.ErrorMessage)).
 			Set(expression.Name("attempts[0].errorType"), expression.Value(after.ErrorType)).
 			Set(expression.Name("attempts[0].errorMessage"), expression.Value(after.ErrorMessage))
+		if after.NextAttemptAt > 0 {
+			change = change.Set(expression.Name("nextAttemptAt"), expression.Value(after.NextAttemptAt))
+		}
 		return &guess{condition, change}
 	}
 	change = change.Set(expression.Name("expiresAt"), expression.Value(after.ExpiresAt))

@@ -33,6 +33,7 @@ func TestOurTemplate(t *testing.T) {
 	want := map[string]time.Duration{
 		"submit": 20 * time.Second, "status": 20 * time.Second, "redrive": 20 * time.Second,
 		"poller": 50 * time.Second, "process": 60 * time.Second, "monitor": 30 * time.Second, "reconcile": 50 * time.Second,
+		"count": 30 * time.Second,
 	}
 	if diff := cmp.Diff(want, timeouts); diff != "" {
 		t.Errorf("functions and their timeouts (-want +got):\n%s", diff)

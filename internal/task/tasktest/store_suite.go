@@ -130,6 +130,10 @@ func exerciseBatch(t *testing.T, open func(t *testing.T) task.Store) {
 		}
 	}
 	taken.check()
+	delayed := &subject{t: t, store: store, want: batch[0].Task, now: batch[0].NextAttemptAt}
+	delayed.attempt("execution", 0)
+	delayed.claim(task.ClaimRun, "execution", 1, "second")
+	delayed.succeed("second")
 }
 
 func exerciseUnknown(t *testing.T, open func(t *testing.T) task.Store) {
