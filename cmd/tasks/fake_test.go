@@ -26,6 +26,9 @@ type fakeServer struct {
 	mu    sync.Mutex
 	tasks []*fakeTask // oldest first
 	reads map[string]int
+	keys  map[string]task.ID
+	// orders are the requests to redrive many.
+	orders []map[string]any
 
 	// Hooks. A request is answered by the first that returns true.
 	hooks []func(w http.ResponseWriter, r *http.Request) bool
@@ -52,9 +55,12 @@ var scripts = map[string][]task.Status{
 var fakeEpoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newFakeServer(t *testing.T) *fakeServer {
-	f := &fakeServer{reads: map[string]int{}, maxPage: task.MaxPageTasks}
+	f := &fakeServer{reads: map[string]int{}, keys: map[string]task.ID{}, maxPage: task.MaxPageTasks}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /local/tasks", f.submit)
+	mux.HandleFunc("POST /local/tasks/batch", f.batch)
+	mux.HandleFunc("POST /local/tasks/redrive", f.redriveAll)
+	mux.HandleFunc("GET /local/tasks/stats", f.stats)
 	mux.HandleFunc("GET /local/tasks", f.list)
 	mux.HandleFunc("GET /local/tasks/{id}", f.get)
 	mux.HandleFunc("GET /local/tasks/{id}/history", f.history)
@@ -134,6 +140,72 @@ func (f *fakeServer) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	t := f.add(body.Answer)
 	reply(w, http.StatusAccepted, api.Accepted{TaskID: t.TaskID, Status: t.Status, Message: "Task submitted successfully"})
+}
+
+// batch takes what submit takes, once for each idempotency key.
+func (f *fakeServer) batch(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Tasks []struct{ Answer, IdempotencyKey string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Tasks) == 0 || len(body.Tasks) > task.MaxBatch {
+		problem(w, http.StatusUnprocessableEntity, "There are too many tasks, or none.")
+		return
+	}
+	var batch api.Batch
+	for _, item := range body.Tasks {
+		known := f.keys[item.IdempotencyKey]
+		switch {
+		case strings.TrimSpace(item.Answer) == "":
+			batch.Results = append(batch.Results, api.BatchResult{Status: 422, Detail: `The member "answer" is blank. Put some text in it.`})
+		case known != "":
+			batch.Results = append(batch.Results, api.BatchResult{Status: 202, TaskID: known, Replayed: true})
+		default:
+			id := f.add(item.Answer).TaskID
+			f.keys[item.IdempotencyKey] = id
+			batch.Results = append(batch.Results, api.BatchResult{Status: 202, TaskID: id})
+		}
+	}
+	reply(w, http.StatusOK, batch)
+}
+
+func (f *fakeServer) stats(w http.ResponseWriter, _ *http.Request) {
+	stats := api.Stats{Counts: map[task.Status]int{}, AsOf: task.At(fakeEpoch)}
+	for _, status := range task.Statuses {
+		stats.Counts[status] = 0
+	}
+	for _, t := range f.tasks {
+		stats.Counts[t.Status]++
+	}
+	reply(w, http.StatusOK, stats)
+}
+
+// redriveAll pages as list does, and keeps what it was asked for.
+func (f *fakeServer) redriveAll(w http.ResponseWriter, r *http.Request) {
+	var order map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&order); err != nil {
+		problem(w, http.StatusBadRequest, "The body is not one JSON document.")
+		return
+	}
+	f.orders = append(f.orders, order)
+	limit, _ := order["limit"].(float64)
+	token, _ := order["nextToken"].(string)
+	dryRun, _ := order["dryRun"].(bool)
+	answer := api.Redriven{DryRun: dryRun, Tasks: []task.Message{}, DiedBefore: task.At(fakeEpoch)}
+	for _, t := range slices.Backward(f.tasks) {
+		if token != "" && string(t.TaskID) >= token || t.Status != task.DLQ {
+			continue
+		}
+		if len(answer.Tasks) == int(limit) {
+			answer.NextToken = string(answer.Tasks[len(answer.Tasks)-1].TaskID)
+			break
+		}
+		if !dryRun {
+			t.Run++
+			t.Status = task.Pending
+		}
+		answer.Tasks = append(answer.Tasks, task.Message{TaskID: t.TaskID, Run: t.Run})
+	}
+	reply(w, http.StatusOK, answer)
 }
 
 // list pages by tokens that are the id after which to go on.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,11 +73,15 @@ func (c *cli) printTask(t api.Detail) error {
 	field("Task", printable(string(t.TaskID)))
 	field("Status", c.out.paint(t.Status, string(t.Status)))
 	field("Answer", printable(t.Answer))
+	field("Labels", printable(labelsOf(t.Labels)))
 	field("Error", printable(reason(t.ErrorType, t.ErrorMessage)))
 	field("Run", strconv.Itoa(t.Run))
 	field("Retries", strconv.Itoa(t.Retries))
 	field("Created", moment(t.CreatedAt))
 	field("Updated", moment(t.UpdatedAt))
+	if !t.NextAttemptAt.IsZero() {
+		field("Due", moment(t.NextAttemptAt)+", the next attempt")
+	}
 	field("Execution", printable(t.ExecutionID))
 	if len(t.Attempts) == 0 {
 		return nil
@@ -86,6 +92,15 @@ func (c *cli) printTask(t api.Detail) error {
 		attempts.row(strconv.Itoa(a.Run), strconv.Itoa(a.Number), moment(a.StartedAt), duration(a), outcome(a))
 	}
 	return nil
+}
+
+// labelsOf returns labels as the flags have them.
+func labelsOf(labels map[string]string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		all = append(all, name+"="+labels[name])
+	}
+	return strings.Join(all, " ")
 }
 
 func duration(a api.Attempt) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 
 func newListCommand(c *cli) *cobra.Command {
 	var (
+		filter filterFlags
 		status string
 		limit  int
 		all    bool
@@ -26,6 +28,7 @@ func newListCommand(c *cli) *cobra.Command {
 With --json, print one object a line.`,
 		Example: `  tasks list
   tasks list --status DLQ --all
+  tasks list --label team=billing --created-after 2h
   tasks list --json --limit 1000 | jq -r .taskId`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,6 +45,10 @@ With --json, print one object a line.`,
 				}
 				limit = 0
 			}
+			var err error
+			if q.Filter, err = filter.filter(time.Now()); err != nil {
+				return err
+			}
 			cl, err := c.client(cmd.Context(), 1)
 			if err != nil {
 				return err
@@ -49,6 +56,7 @@ With --json, print one object a line.`,
 			return c.list(cmd.Context(), cl, q, limit)
 		},
 	}
+	filter.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&status, "status", "", "only tasks of this status: "+strings.Join(statusNames(), ", "))
 	flags.IntVar(&limit, "limit", 50, "how many tasks at most")

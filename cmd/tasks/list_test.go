@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 )
@@ -61,41 +60,5 @@ func TestList(t *testing.T) {
 		if got.Code != exitDone || strings.Count(got.Out, "\n") != 1 {
 			t.Errorf("got %+v, want the head", got)
 		}
-	})
-}
-
-func TestRedrive(t *testing.T) {
-	t.Parallel()
-
-	t.Run("begins a new run", func(t *testing.T) {
-		t.Parallel()
-		f := newFakeServer(t)
-		f.add("fail")
-		f.settle()
-		check(t, f.run(t, "redrive", firstID), result{Out: firstID + " is PENDING again, run 2\n"})
-	})
-	t.Run("prints the API's answer as JSON", func(t *testing.T) {
-		t.Parallel()
-		f := newFakeServer(t)
-		f.add("fail")
-		f.settle()
-		check(t, f.run(t, "redrive", "--json", firstID),
-			result{Out: `{"taskId":"` + firstID + `","run":2,"status":"PENDING","message":"Task redriven successfully"}` + "\n"})
-	})
-	t.Run("escapes what a terminal could obey", func(t *testing.T) {
-		t.Parallel()
-		f := newFakeServer(t)
-		f.hooks = append(f.hooks, func(w http.ResponseWriter, _ *http.Request) bool {
-			reply(w, http.StatusAccepted, map[string]any{"taskId": firstID, "run": 2, "status": "\x1b[2J\n"})
-			return true
-		})
-		check(t, f.run(t, "redrive", firstID), result{Out: firstID + ` is \x1b[2J\n again, run 2` + "\n"})
-	})
-	t.Run("tells of a task that is not in the DLQ", func(t *testing.T) {
-		t.Parallel()
-		f := newFakeServer(t)
-		f.add("stuck")
-		check(t, f.run(t, "redrive", firstID),
-			result{Code: exitFailed, ErrOut: "tasks: 409 Conflict: Only a task whose status is DLQ can be redriven.\n"})
 	})
 }

@@ -110,9 +110,10 @@ func (c *cli) load(ctx context.Context, cl *client.Client, o loadOptions) error 
 	return r.verdict(err)
 }
 
-// progressBar returns a progress bar that is seen on a terminal only.
-func (c *cli) progressBar(n int, what string) *progressbar.ProgressBar {
-	return progressbar.NewOptions(n,
+// progressBar returns a progress bar that is seen on a terminal only. With n -1
+// it doesn't know the end.
+func (c *cli) progressBar(n int, what string, more ...progressbar.Option) *progressbar.ProgressBar {
+	return progressbar.NewOptions(n, append([]progressbar.Option{
 		progressbar.OptionSetWriter(c.errOut),
 		progressbar.OptionSetVisibility(c.errOut.terminal),
 		progressbar.OptionSetDescription(what),
@@ -120,9 +121,9 @@ func (c *cli) progressBar(n int, what string) *progressbar.ProgressBar {
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString("tasks"),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionThrottle(100 * time.Millisecond),
 		progressbar.OptionClearOnFinish(),
-	)
+	}, more...)...)
 }
 
 // verdict returns the error of a load that broke the promise or could not be

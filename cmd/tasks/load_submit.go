@@ -58,7 +58,7 @@ func (s *submission) submit(ctx context.Context, cl *client.Client, answer strin
 	var latency time.Duration // of the last try
 	accepted, err := insistently(ctx, func() (api.Accepted, error) {
 		start := time.Now()
-		accepted, err := cl.Submit(ctx, answer, "")
+		accepted, err := cl.Submit(ctx, client.Submission{Answer: answer})
 		latency = time.Since(start)
 		return accepted, err
 	}, func(error, time.Duration) {

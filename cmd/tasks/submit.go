@@ -18,11 +18,16 @@ import (
 )
 
 func newSubmitCommand(c *cli) *cobra.Command {
-	var wait bool
-	var key string
+	var (
+		wait       bool
+		file       string
+		delay      time.Duration
+		labels     []string
+		submission client.Submission
+	)
 	cmd := &cobra.Command{
 		Use:   "submit [ANSWER|-]",
-		Short: "Submit a task",
+		Short: "Submit a task, or one for each line of a file",
 		Long: `Submit a task, and print its id.
 
 The answer is the argument, or with - or none, standard input to its end,
@@ -33,23 +38,63 @@ sent again and is one task, for 24 hours. It is sent again if it has no answer, 
 when the server has too much to do and puts it off, for 2 minutes at most.
 
 With --wait, wait for the task to be final and print how it ended. The exit
-code is then 0 if it was processed and 3 if it ended in the DLQ.`,
+code is then 0 if it was processed and 3 if it ended in the DLQ.
+
+With --lines, submit a task for each line of a file that is not empty, or of
+standard input with -. Each line has an idempotency key, made of the file's content
+and the line's number: if it is interrupted, run it again, and no line becomes two
+tasks within 24 hours. For standard input give an --idempotency-key for that. With
+--json, print what became of each line; the exit code is 1 if one was refused.`,
 		Example: `  tasks submit "What is six times seven?"
   tasks submit --wait --json - < answer.txt
   id=$(tasks submit "42") && tasks get "$id"
-  tasks submit --idempotency-key "order 4711" "42"   # once, however often it is run`,
+  tasks submit --idempotency-key "order 4711" "42"   # once, however often it is run
+  tasks submit --delay 5m --label team=billing "42"
+  tasks submit --lines answers.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			answer, err := c.answer(args)
-			if err != nil {
+			if err := common(&submission, delay, labels); err != nil {
 				return err
 			}
-			return c.submit(cmd, answer, key, wait)
+			if file != "" {
+				if wait || len(args) > 0 {
+					return usagef("--lines excludes --wait and an answer")
+				}
+				return c.submitLines(cmd.Context(), file, submission)
+			}
+			var err error
+			if submission.Answer, err = c.answer(args); err != nil {
+				return err
+			}
+			return c.submit(cmd, submission, wait)
 		},
 	}
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the task is final")
-	cmd.Flags().StringVar(&key, "idempotency-key", "", "name the request, 1 to 255 printable characters of ASCII (default: a random one)")
+	flags := cmd.Flags()
+	flags.BoolVar(&wait, "wait", false, "wait until the task is final")
+	flags.StringVar(&submission.IdempotencyKey, "idempotency-key", "", "name the request, 1 to 255 printable characters of ASCII (default: a random one)")
+	flags.DurationVar(&delay, "delay", 0, "how long the first attempt waits, up to 15m, in whole seconds")
+	flags.StringArrayVar(&labels, "label", nil, "label the task, as `NAME=VALUE`; up to 10 times")
+	flags.StringVar(&file, "lines", "", "submit a task for each line of a `FILE`, or of standard input with -")
 	return cmd
+}
+
+// common sets what the flags say of a task.
+func common(s *client.Submission, delay time.Duration, labels []string) error {
+	if delay < 0 || delay > task.MaxDelay || delay%time.Second != 0 {
+		return usagef("--delay %v: want whole seconds, up to %v", delay, task.MaxDelay)
+	}
+	s.Delay = int(delay / time.Second)
+	for _, l := range labels {
+		name, value, err := label(l)
+		if err != nil {
+			return err
+		}
+		if s.Labels == nil {
+			s.Labels = map[string]string{}
+		}
+		s.Labels[name] = value
+	}
+	return nil
 }
 
 // answer returns the answer that the arguments give.
@@ -77,18 +122,18 @@ func (c *cli) answer(args []string) (string, error) {
 	return string(answer), nil
 }
 
-func (c *cli) submit(cmd *cobra.Command, answer, key string, wait bool) error {
+func (c *cli) submit(cmd *cobra.Command, s client.Submission, wait bool) error {
 	ctx := cmd.Context()
 	cl, err := c.client(ctx, 1)
 	if err != nil {
 		return err
 	}
-	if key == "" {
-		key = uuid.NewString()
+	if s.IdempotencyKey == "" {
+		s.IdempotencyKey = uuid.NewString()
 	}
-	accepted, err := untilAnswered(ctx, func() (api.Accepted, error) { return cl.Submit(ctx, answer, key) }, c.tellPutOff)
+	accepted, err := untilAnswered(ctx, func() (api.Accepted, error) { return cl.Submit(ctx, s) }, c.tellPutOff)
 	if client.Ambiguous(err) {
-		return fmt.Errorf("%w; the task may have been accepted: to send the same request again, add --idempotency-key %q", err, key)
+		return fmt.Errorf("%w; the task may have been accepted: to send the same request again, add --idempotency-key %q", err, s.IdempotencyKey)
 	}
 	if err != nil {
 		return err

@@ -19,9 +19,9 @@ func newWatchCommand(c *cli) *cobra.Command {
 	var interval time.Duration
 	cmd := &cobra.Command{
 		Use:   "watch [ID]",
-		Short: "Watch the newest tasks, or one task until it is final",
-		Long: `Watch the newest 100 tasks: how many are of each status, and every one that
-changes. Ctrl-C ends it. What changes twice between two looks is shown once.
+		Short: "Watch the tasks, or one task until it is final",
+		Long: `Watch how many tasks there are of each status, and every one of the newest 100
+that changes. Ctrl-C ends it. What changes twice between two looks is shown once.
 
 With an ID, watch that task until it is final. The exit code is then 0 if it
 was processed and 3 if it ended in the DLQ.
@@ -77,10 +77,23 @@ func (c *cli) watchTask(ctx context.Context, cl *client.Client, id task.ID, inte
 }
 
 func (c *cli) watchNewest(ctx context.Context, cl *client.Client, interval time.Duration) error {
-	list := func() (api.List, error) { return cl.List(ctx, client.ListQuery{Limit: task.MaxPageTasks}) }
+	type look struct {
+		tasks []api.Summary
+		stats api.Stats
+	}
+	at := func() (now look, err error) {
+		if !c.json {
+			if now.stats, err = cl.Stats(ctx); err != nil {
+				return now, err
+			}
+		}
+		page, err := cl.List(ctx, client.ListQuery{Limit: task.MaxPageTasks})
+		now.tasks = page.Tasks
+		return now, err
+	}
 	// Without a server there is nothing to watch; one that goes away later may
 	// come back.
-	page, err := list()
+	now, err := at()
 	if err != nil {
 		return err
 	}
@@ -89,19 +102,19 @@ func (c *cli) watchNewest(ctx context.Context, cl *client.Client, interval time.
 	defer counts.end()
 	for {
 		if !c.json {
-			counts.show(page.Tasks)
+			counts.show(now.stats)
 		}
 		if pause(ctx, interval) != nil {
 			return nil // that is how one leaves
 		}
-		known := page.Tasks
-		if page, err = patiently(ctx, list); err != nil {
+		known := now.tasks
+		if now, err = patiently(ctx, at); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
 			return err
 		}
-		for _, t := range changed(known, page.Tasks) {
+		for _, t := range changed(known, now.tasks) {
 			counts.hide()
 			if err := show(t); err != nil {
 				return err
@@ -147,16 +160,12 @@ type countsLine struct {
 	shown bool // on a terminal, below the tasks
 }
 
-func (l *countsLine) show(tasks []api.Summary) {
-	byStatus := map[task.Status]int{}
-	for _, t := range tasks {
-		byStatus[t.Status]++
-	}
+func (l *countsLine) show(stats api.Stats) {
 	counts := make([]string, len(task.Statuses))
 	for i, status := range task.Statuses {
-		counts[i] = l.out.paint(status, fmt.Sprintf("%d %s", byStatus[status], status))
+		counts[i] = l.out.paint(status, fmt.Sprintf("%d %s", stats.Counts[status], status))
 	}
-	text := fmt.Sprintf("newest %d: %s", len(tasks), strings.Join(counts, "  "))
+	text := strings.Join(counts, "  ")
 	switch {
 	case l.out.terminal:
 		l.hide()

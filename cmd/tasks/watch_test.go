@@ -44,12 +44,12 @@ func TestWatchNewest(t *testing.T) {
 		want string
 	}{
 		"for people": {nil, `CHANGED                  TASK                                  STATUS      RETRIES  ERROR
-newest 1: 1 PENDING  0 PROCESSING  0 FAILED  0 PROCESSED  0 DLQ
+1 PENDING  0 PROCESSING  0 FAILED  0 PROCESSED  0 DLQ
 2026-03-01 12:00:01.000  ` + firstID + `  PROCESSING  0
-newest 1: 0 PENDING  1 PROCESSING  0 FAILED  0 PROCESSED  0 DLQ
+0 PENDING  1 PROCESSING  0 FAILED  0 PROCESSED  0 DLQ
 2026-03-01 12:00:02.000  ` + firstID + `  PROCESSED   0
 2026-03-01 12:00:00.001  ` + secondID + `  PENDING     0
-newest 2: 1 PENDING  0 PROCESSING  0 FAILED  1 PROCESSED  0 DLQ
+1 PENDING  0 PROCESSING  0 FAILED  1 PROCESSED  0 DLQ
 `},
 		"for programs": {[]string{"--json"}, `{"taskId":"` + firstID + `","answer":"one","status":"PROCESSING","retries":0,"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:01.000Z","errorType":"","errorMessage":""}
 {"taskId":"` + firstID + `","answer":"one","status":"PROCESSED","retries":0,"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:02.000Z","errorType":"","errorMessage":""}
@@ -62,7 +62,10 @@ newest 2: 1 PENDING  0 PROCESSING  0 FAILED  1 PROCESSED  0 DLQ
 			f.add("one")
 			ctx, interrupt := context.WithCancel(t.Context())
 			reads := 0
-			f.hooks = append(f.hooks, func(http.ResponseWriter, *http.Request) bool {
+			f.hooks = append(f.hooks, func(_ http.ResponseWriter, r *http.Request) bool {
+				if (r.URL.Path == "/local/tasks") == (test.args == nil) {
+					return false // not the first request of a look
+				}
 				switch reads++; reads {
 				case 3:
 					f.add("stuck")

@@ -87,35 +87,76 @@ func New(cfg Config) (*Client, error) {
 // URL returns the API's base.
 func (c *Client) URL() string { return c.base }
 
-// Submit submits a task, under an idempotency key unless that is "": the same one
-// may be sent again with the same answer until it is answered, and is one task.
-func (c *Client) Submit(ctx context.Context, answer, key string) (accepted api.Accepted, err error) {
-	body, err := json.Marshal(map[string]string{"answer": answer})
-	if err != nil {
-		return accepted, err
-	}
+// Submission is a task to submit.
+type Submission struct {
+	Answer string            `json:"answer"`
+	Delay  int               `json:"delaySeconds,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
+	// IdempotencyKey is none if it is "". With one, the same submission may be sent
+	// again until it is answered, and is one task.
+	IdempotencyKey string `json:"idempotencyKey,omitempty"`
+}
+
+// Submit submits a task.
+func (c *Client) Submit(ctx context.Context, s Submission) (accepted api.Accepted, err error) {
 	header := http.Header{}
-	if key != "" {
-		header.Set("Idempotency-Key", key)
+	if s.IdempotencyKey != "" {
+		header.Set("Idempotency-Key", s.IdempotencyKey)
 	}
-	err = c.call(ctx, http.MethodPost, "/tasks", header, body, http.StatusAccepted, &accepted)
+	s.IdempotencyKey = "" // in a batch alone
+	err = c.call(ctx, http.MethodPost, "/tasks", header, s, http.StatusAccepted, &accepted)
 	if err == nil && accepted.TaskID == "" {
 		err = &NoAnswerError{URL: c.base, Err: errors.New("the answer has no taskId")}
 	}
 	return accepted, err
 }
 
+// SubmitBatch submits up to task.MaxBatch tasks, and returns what became of each.
+func (c *Client) SubmitBatch(ctx context.Context, batch []Submission) ([]api.BatchResult, error) {
+	var answer api.Batch
+	err := c.call(ctx, http.MethodPost, "/tasks/batch", nil, map[string]any{"tasks": batch}, http.StatusOK, &answer)
+	if err == nil && len(answer.Results) != len(batch) {
+		err = &NoAnswerError{URL: c.base, Err: fmt.Errorf("the answer has %d results for %d tasks", len(answer.Results), len(batch))}
+	}
+	return answer.Results, err
+}
+
+// Filter selects tasks: those of which all is true that it says.
+type Filter struct {
+	ErrorType string
+	Label     string // name:value
+	// CreatedAfter and CreatedBefore select the tasks created then or later, and
+	// before.
+	CreatedAfter, CreatedBefore time.Time
+}
+
+// members returns what f says, by the API's names.
+func (f Filter) members() map[string]string {
+	m := map[string]string{"errorType": f.ErrorType, "label": f.Label}
+	for name, t := range map[string]time.Time{"createdAfter": f.CreatedAfter, "createdBefore": f.CreatedBefore} {
+		if !t.IsZero() {
+			m[name] = t.UTC().Format(time.RFC3339Nano)
+		}
+	}
+	maps.DeleteFunc(m, func(_, value string) bool { return value == "" })
+	return m
+}
+
 // ListQuery selects a page of tasks.
 type ListQuery struct {
+	Filter
 	Status task.Status // all, if empty
 	Limit  int         // 1 to task.MaxPageTasks; the server's default, if 0
-	Token  string      // the NextToken of the page before, of the same Status
+	Token  string      // the NextToken of the page before, of the same filter
 }
 
 // List returns a page of tasks, newest first. It may be short, or empty,
 // although there is a NextToken.
 func (c *Client) List(ctx context.Context, q ListQuery) (list api.List, err error) {
 	query := url.Values{}
+	for name, value := range q.members() {
+		query.Set(name, value)
+	}
 	if q.Status != "" {
 		query.Set("status", string(q.Status))
 	}
@@ -156,6 +197,40 @@ func (c *Client) History(ctx context.Context, id task.ID) (history History, err 
 	return history, err
 }
 
+// Stats returns how many tasks there are.
+func (c *Client) Stats(ctx context.Context) (stats api.Stats, err error) {
+	err = c.call(ctx, http.MethodGet, "/tasks/stats", nil, nil, http.StatusOK, &stats)
+	return stats, err
+}
+
+// RedriveOrder selects tasks in the DLQ.
+type RedriveOrder struct {
+	Filter
+	// DiedBefore selects those that have been there since before then; the server's
+	// now, if it is zero.
+	DiedBefore task.Time
+	Limit      int // 1 to task.MaxBatch
+	DryRun     bool
+	Token      string // the NextToken of the answer before, to the same order
+}
+
+// RedriveAll moves tasks from the DLQ back to the queue. Sent again with the same
+// DiedBefore, it takes none twice.
+func (c *Client) RedriveAll(ctx context.Context, o RedriveOrder) (redriven api.Redriven, err error) {
+	body := map[string]any{"dryRun": o.DryRun, "limit": o.Limit}
+	for name, value := range o.members() {
+		body[name] = value
+	}
+	if !o.DiedBefore.IsZero() {
+		body["diedBefore"] = o.DiedBefore
+	}
+	if o.Token != "" {
+		body["nextToken"] = o.Token
+	}
+	err = c.call(ctx, http.MethodPost, "/tasks/redrive", nil, body, http.StatusOK, &redriven)
+	return redriven, err
+}
+
 // Redrive moves a task from the DLQ back to the queue.
 func (c *Client) Redrive(ctx context.Context, id task.ID) (accepted api.Accepted, err error) {
 	err = c.call(ctx, http.MethodPost, pathOf(id)+"/redrive", nil, nil, http.StatusAccepted, &accepted)
@@ -164,8 +239,16 @@ func (c *Client) Redrive(ctx context.Context, id task.ID) (accepted api.Accepted
 
 func pathOf(id task.ID) string { return "/tasks/" + url.PathEscape(string(id)) }
 
-// call makes one request and reads the answer of the wanted status into out.
-func (c *Client) call(ctx context.Context, method, path string, header http.Header, body []byte, want int, out any) error {
+// call makes one request, with in as its JSON unless that is nil, and reads the
+// answer of the wanted status into out.
+func (c *Client) call(ctx context.Context, method, path string, header http.Header, in any, want int, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err

@@ -47,7 +47,9 @@ func TestRequests(t *testing.T) {
 		want   any
 	}{
 		"submit": {
-			func(ctx context.Context, c *client.Client) (any, error) { return c.Submit(ctx, "a \"b\" <ü>", "") },
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Submit(ctx, client.Submission{Answer: "a \"b\" <ü>"})
+			},
 			http.StatusAccepted, `{"taskId":"` + string(id) + `","status":"PENDING","message":"m","new":1}`,
 			"POST /local/tasks application/json {\"answer\":\"a \\\"b\\\" \\u003cü\\u003e\"}",
 			api.Accepted{TaskID: id, Status: task.Pending, Message: "m"},
@@ -151,7 +153,7 @@ func TestRefusals(t *testing.T) {
 				w.WriteHeader(test.status)
 				_, _ = io.WriteString(w, test.body)
 			})
-			_, err := c.Submit(t.Context(), "42", "")
+			_, err := c.Submit(t.Context(), client.Submission{Answer: "42"})
 			got, ok := errors.AsType[*client.RefusedError](err)
 			if !ok || *got != test.want || requests != 1 {
 				t.Errorf("got %#v after %d requests, want %#v after 1", err, requests, test.want)
@@ -189,7 +191,7 @@ func TestRequestsThatArePutOff(t *testing.T) {
 				}
 				w.WriteHeader(test.status)
 			})
-			_, err := c.Submit(t.Context(), "42", "")
+			_, err := c.Submit(t.Context(), client.Submission{Answer: "42"})
 			if after, ok := client.PutOff(err); after != test.after || ok != test.ok {
 				t.Errorf("got %v, %v, want %v, %v", after, ok, test.after, test.ok)
 			}
@@ -242,7 +244,7 @@ func TestRequestWithoutAnAnswer(t *testing.T) {
 				requests.Add(1)
 				handler(w, r)
 			})
-			_, err := c.Submit(t.Context(), "42", "")
+			_, err := c.Submit(t.Context(), client.Submission{Answer: "42"})
 			if _, ok := errors.AsType[*client.NoAnswerError](err); !ok || !client.Passing(err) || requests.Load() != 1 {
 				t.Errorf("got %#v after %d requests, want a passing NoAnswerError after 1", err, requests.Load())
 			}
@@ -261,7 +263,7 @@ func TestServerThatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Submit(t.Context(), "42", "")
+	_, err = c.Submit(t.Context(), client.Submission{Answer: "42"})
 	unreachable, ok := errors.AsType[*client.UnreachableError](err)
 	if !ok || unreachable.URL != "http://"+gone.Addr().String() || !client.Passing(err) {
 		t.Errorf("got %#v, want a passing UnreachableError", err)
@@ -288,7 +290,7 @@ func TestConnectionsAreReused(t *testing.T) {
 		var done sync.WaitGroup
 		for range clients {
 			done.Go(func() {
-				if _, err := c.Submit(t.Context(), "42", ""); err != nil {
+				if _, err := c.Submit(t.Context(), client.Submission{Answer: "42"}); err != nil {
 					t.Error(err)
 				}
 			})

@@ -92,7 +92,10 @@ func verify(t *testing.T, region string) http.HandlerFunc {
 func TestSignatures(t *testing.T) {
 	t.Parallel()
 	calls := map[string]func(context.Context, *client.Client) error{
-		"submit":  func(ctx context.Context, c *client.Client) error { _, err := c.Submit(ctx, "a <ü>", ""); return err },
+		"submit": func(ctx context.Context, c *client.Client) error {
+			_, err := c.Submit(ctx, client.Submission{Answer: "a <ü>"})
+			return err
+		},
 		"redrive": func(ctx context.Context, c *client.Client) error { _, err := c.Redrive(ctx, id); return err },
 		"get":     func(ctx context.Context, c *client.Client) error { _, err := c.Get(ctx, id); return err },
 		"history": func(ctx context.Context, c *client.Client) error { _, err := c.History(ctx, id); return err },
@@ -125,7 +128,7 @@ func TestNothingIsSentWithoutCredentials(t *testing.T) {
 	c := serve(t, client.Config{Signer: &client.Signer{
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, expired }),
 	}}, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
-	if _, err := c.Submit(t.Context(), "42", ""); !errors.Is(err, expired) || client.Passing(err) {
+	if _, err := c.Submit(t.Context(), client.Submission{Answer: "42"}); !errors.Is(err, expired) || client.Passing(err) {
 		t.Errorf("got %v, want the provider's error, not a passing one", err)
 	}
 }
