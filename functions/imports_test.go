@@ -113,7 +113,7 @@ func TestImports(t *testing.T) {
 			})
 		}
 	}
-	for _, name := range []string{"submit", "status", "redrive", "poller", "process", "monitor", "reconcile"} {
+	for _, name := range []string{"submit", "status", "redrive", "poller", "process", "monitor", "reconcile", "count"} {
 		if !slices.ContainsFunc(pkgs, func(p pkg) bool { return p.path == path.Join("tasks/functions", name) }) {
 			t.Errorf("go list does not know functions/%s", name)
 		}

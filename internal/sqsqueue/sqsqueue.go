@@ -35,6 +35,9 @@ const maxEntries = 10
 // Send implements task.Queue, in requests of up to maxEntries. All are tried,
 // whatever becomes of the first.
 func (q *Queue) Send(ctx context.Context, messages ...task.Outgoing) error {
+	if len(messages) == 1 {
+		return send(ctx, q.client, q.url, messages[0].Body(), delay(messages[0]))
+	}
 	var errs []error
 	for batch := range slices.Chunk(messages, maxEntries) {
 		errs = append(errs, q.sendBatch(ctx, batch))
@@ -47,7 +50,7 @@ func (q *Queue) sendBatch(ctx context.Context, batch []task.Outgoing) error {
 	for i, m := range batch {
 		entries[i] = types.SendMessageBatchRequestEntry{
 			Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(m.Body()),
-			DelaySeconds: int32(math.Ceil(m.Delay.Seconds())),
+			DelaySeconds: delay(m),
 		}
 	}
 	out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
@@ -59,6 +62,9 @@ func (q *Queue) sendBatch(ctx context.Context, batch []task.Outgoing) error {
 	}
 	return nil
 }
+
+// delay returns a message's delay in seconds.
+func delay(m task.Outgoing) int32 { return int32(math.Ceil(m.Delay.Seconds())) }
 
 // DeadLetterQueue is a task.DeadLetterQueue.
 type DeadLetterQueue struct {
@@ -76,8 +82,11 @@ func NewDeadLetterQueue(cfg aws.Config, url string) *DeadLetterQueue {
 // Send implements task.DeadLetterQueue. Characters that SQS does not carry
 // arrive as U+FFFD.
 func (q *DeadLetterQueue) Send(ctx context.Context, body string) error {
-	body = strings.Map(carried, body)
-	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &body})
+	return send(ctx, q.client, q.url, strings.Map(carried, body), 0)
+}
+
+func send(ctx context.Context, client *sqs.Client, url, body string, delay int32) error {
+	_, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body, DelaySeconds: delay})
 	var invalid *types.InvalidMessageContents
 	switch {
 	case errors.As(err, &invalid):

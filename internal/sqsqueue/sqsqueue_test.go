@@ -132,6 +132,13 @@ func TestQueuesWhicheverRequestIsHit(t *testing.T) {
 			return sqsqueue.NewQueue(cfg, url).Send(ctx, task.Outgoing{Message: m})
 		}))
 	})
+	t.Run("task queue, two messages", func(t *testing.T) {
+		second := m
+		second.Run++
+		awstest.Sweep[task.Queue](t, sending(func(ctx context.Context, cfg aws.Config, url string) error {
+			return sqsqueue.NewQueue(cfg, url).Send(ctx, task.Outgoing{Message: m}, task.Outgoing{Message: second})
+		}))
+	})
 	t.Run("dead letter queue", func(t *testing.T) {
 		awstest.Sweep[task.DeadLetterQueue](t, sending(func(ctx context.Context, cfg aws.Config, url string) error {
 			return sqsqueue.NewDeadLetterQueue(cfg, url).Send(ctx, m.Body())
