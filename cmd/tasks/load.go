@@ -83,14 +83,14 @@ func (c *cli) load(ctx context.Context, cl *client.Client, o loadOptions) error 
 	if _, err := cl.List(ctx, client.ListQuery{Limit: 1}); err != nil {
 		return err
 	}
-	bar := c.progressBar(o.tasks, "submitting")
+	bar := c.progressBar(o.tasks, "submitting", inTasks...)
 	s := submitAll(ctx, cl, o, func() { _ = bar.Add(1) })
 	_ = bar.Clear()
 
 	w := newWaiter(cl, s.accepted)
 	err := context.Cause(ctx)
 	if err == nil && len(s.accepted) > 0 {
-		bar = c.progressBar(len(w.open), "finishing ")
+		bar = c.progressBar(len(w.open), "finishing ", inTasks...)
 		timed, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("timed out after %v", o.timeout))
 		err = w.wait(timed, func(final int) { _ = bar.Set(final) })
 		if timed.Err() != nil {
@@ -112,19 +112,22 @@ func (c *cli) load(ctx context.Context, cl *client.Client, o loadOptions) error 
 
 // progressBar returns a progress bar that is seen on a terminal only. With n -1
 // it doesn't know the end.
-func (c *cli) progressBar(n int, what string, more ...progressbar.Option) *progressbar.ProgressBar {
+func (c *cli) progressBar(n int, what string, unit ...progressbar.Option) *progressbar.ProgressBar {
 	return progressbar.NewOptions(n, append([]progressbar.Option{
 		progressbar.OptionSetWriter(c.errOut),
 		progressbar.OptionSetVisibility(c.errOut.terminal),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWidth(30),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("tasks"),
 		progressbar.OptionThrottle(100 * time.Millisecond),
 		progressbar.OptionClearOnFinish(),
-	}, more...)...)
+	}, unit...)...)
 }
+
+// inTasks and inBytes are units of a progress bar.
+var (
+	inTasks = []progressbar.Option{progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("tasks")}
+	inBytes = []progressbar.Option{progressbar.OptionShowBytes(true)}
+)
 
 // verdict returns the error of a load that broke the promise or could not be
 // measured to its end; stopped is why it ended early, if it did.

@@ -88,7 +88,7 @@ func (c *cli) redrive(ctx context.Context, cl *client.Client, id task.ID) error 
 }
 
 // redriveAll carries an order out, by requests of which each goes on where the last
-// has ended.
+// has ended, and tells how many tasks it has moved.
 func (c *cli) redriveAll(ctx context.Context, cl *client.Client, o client.RedriveOrder, rate int) error {
 	o.Limit = min(rate, task.MaxBatch)
 	if !o.DryRun {
@@ -102,34 +102,12 @@ func (c *cli) redriveAll(ctx context.Context, cl *client.Client, o client.Redriv
 		}
 		o.DiedBefore = now.DiedBefore
 	}
-	bar := c.progressBar(-1, "redriving")
-	defer func() { _ = bar.Clear() }()
-	moved := 0
-	for {
-		began := time.Now()
-		page, err := untilAnswered(ctx, func() (api.Redriven, error) { return cl.RedriveAll(ctx, o) }, c.tellPutOff)
-		if err != nil {
-			return fmt.Errorf("%w, after %s; the others are as they were, or some of %d may have been moved", err, plural(moved, "task", "tasks"), o.Limit)
-		}
-		_ = bar.Add(len(page.Tasks))
-		for _, m := range page.Tasks {
-			if err := c.tellRedriven(m, o.DryRun); err != nil {
-				return err
-			}
-		}
-		moved += len(page.Tasks)
-		if o.Token, o.DiedBefore = page.NextToken, page.DiedBefore; o.Token == "" {
-			break
-		}
-		if o.DryRun {
-			continue
-		}
-		if pause(ctx, time.Duration(len(page.Tasks))*time.Second/time.Duration(rate)-time.Since(began)) != nil {
-			return fmt.Errorf("interrupted after %s", plural(moved, "task", "tasks"))
-		}
-	}
+	bar := c.progressBar(-1, "redriving", inTasks...)
+	moved, err := c.redrivePages(ctx, cl, o, rate, func(n int) { _ = bar.Add(n) })
 	_ = bar.Clear()
 	switch {
+	case err != nil:
+		return fmt.Errorf("%w; %s before that", err, plural(moved, "task was moved", "tasks were moved"))
 	case c.json:
 	case o.DryRun:
 		c.out.printf("%s would be moved\n", plural(moved, "task", "tasks"))
@@ -137,6 +115,31 @@ func (c *cli) redriveAll(ctx context.Context, cl *client.Client, o client.Redriv
 		c.out.printf("%s moved\n", plural(moved, "task", "tasks"))
 	}
 	return nil
+}
+
+// redrivePages carries an order out and returns how many tasks it has moved.
+func (c *cli) redrivePages(ctx context.Context, cl *client.Client, o client.RedriveOrder, rate int, done func(n int)) (moved int, err error) {
+	for {
+		began := time.Now()
+		page, err := untilAnswered(ctx, func() (api.Redriven, error) { return cl.RedriveAll(ctx, o) }, c.tellPutOff)
+		if err != nil {
+			return moved, mayHaveHappened(err, "redriven")
+		}
+		for _, m := range page.Tasks {
+			if err := c.tellRedriven(m, o.DryRun); err != nil {
+				return moved, err
+			}
+		}
+		moved += len(page.Tasks)
+		done(len(page.Tasks))
+		if o.Token, o.DiedBefore = page.NextToken, page.DiedBefore; o.Token == "" {
+			return moved, nil
+		}
+		wait := time.Duration(len(page.Tasks))*time.Second/time.Duration(rate) - time.Since(began)
+		if !o.DryRun && pause(ctx, wait) != nil {
+			return moved, errors.New("interrupted")
+		}
+	}
 }
 
 // tellRedriven prints a task of an order, for people only if that is all it is for.

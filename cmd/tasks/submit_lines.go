@@ -75,7 +75,7 @@ func (c *cli) submitLines(ctx context.Context, path string, common client.Submis
 	if err != nil {
 		return err
 	}
-	l := &lines{c: c, client: cl, task: common, key: cmp.Or(key, uuid.NewString()), bar: c.progressBar(int(size), "submitting", progressbar.OptionShowBytes(true))}
+	l := &lines{c: c, client: cl, task: common, key: cmp.Or(key, uuid.NewString()), bar: c.progressBar(int(size), "submitting", inBytes...)}
 	err = l.submit(ctx, in)
 	_ = l.bar.Clear()
 	if !c.json {
