@@ -68,8 +68,6 @@ func problemOf(err error) *Problem {
 		return Problemf(http.StatusNotFound, "There is no task of this id. GET /tasks lists the tasks; a finished one is removed when its retention ends.")
 	case task.Unavailable:
 		return Problemf(http.StatusServiceUnavailable, "The task store can't be reached right now. Send the request again in a few seconds.").With("Retry-After", "5")
-	case task.Unsupported:
-		return Problemf(http.StatusNotImplemented, "This host does not have that: %v.", err)
 	}
 	return Problemf(http.StatusInternalServerError, "Something went wrong on the server. Send the request again; if it keeps failing, tell whoever runs this service.")
 }

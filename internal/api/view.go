@@ -80,7 +80,7 @@ func DetailOf(t task.Task) Detail {
 // Stats are how many tasks there are.
 type Stats struct {
 	Counts map[task.Status]int `json:"counts"` // by status, each there
-	AsOf   task.Time           `json:"asOf"`
+	AsOf   task.Time           `json:"asOf,omitzero"`
 }
 
 // Redriven is the answer to a redrive of many tasks.

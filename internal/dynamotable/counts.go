@@ -31,7 +31,7 @@ func (t *Table) Counts(ctx context.Context) (task.Counts, error) {
 	}
 	counts := task.Counts{Tasks: map[task.Status]int{}, AsOf: task.AtMilli(kept["asOf"])}
 	for _, status := range task.Statuses {
-		counts.Tasks[status] = int(kept[string(status)])
+		counts.Tasks[status] = int(max(0, kept[string(status)]))
 	}
 	return counts, nil
 }

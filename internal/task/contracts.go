@@ -24,8 +24,7 @@ type Store interface {
 	// List returns a page of tasks, newest first. Of each it fills ID, Answer, Labels,
 	// Status, Run, Retries, CreatedAt, UpdatedAt, ErrorType and ErrorMessage.
 	List(ctx context.Context, q Query) (Page, error)
-	// Counts returns how many tasks there are. It reads none of them. The error is of
-	// kind Unsupported if they are not counted.
+	// Counts returns how many tasks there are. It reads none of them.
 	Counts(ctx context.Context) (Counts, error)
 	// Claim applies Task.Claim. It returns the record after it, whole if the
 	// outcome is ClaimRun and at least with its error otherwise.

@@ -80,5 +80,5 @@ func (q Query) Bounds() (from, before ID) {
 // Counts are how many tasks there are of each status.
 type Counts struct {
 	Tasks map[Status]int // of every status
-	AsOf  Time
+	AsOf  Time           // none before the first task
 }
