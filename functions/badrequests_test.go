@@ -176,6 +176,9 @@ func badRequests() []badRequest {
 		plain("a wrong method", "DELETE", "/tasks", notAllowed, "Use POST, GET"),
 		byGateway(plain("a long method", strings.Repeat("X", 5000), "/tasks", notAllowed, "Use POST, GET")),
 		plain("HEAD", "HEAD", "/tasks", notAllowed, "Use POST, GET"),
+		plain("a GET of a batch", "GET", "/tasks/batch", notAllowed, "Use POST."),
+		plain("a DELETE of the counts", "DELETE", "/tasks/stats", notAllowed, "Use GET."),
+		plain("a POST of the counts", "POST", "/tasks/stats", notAllowed, "Use GET."),
 		plain("a GET of redrive", "GET", "/tasks/{dead}/redrive", notAllowed, "Use POST"),
 	}
 }

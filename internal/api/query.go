@@ -136,6 +136,9 @@ func ListOf(q task.Query, page task.Page) List {
 // no id names no task.
 func TaskID(req Request) (task.ID, error) {
 	id, err := task.ParseID(req.PathParameters["taskId"])
+	if err != nil && len(methods(func(pattern string) bool { return pattern == pathOf(req) })) > 0 {
+		return "", NoRoute(req) // such as GET /tasks/batch, which a route of GET /tasks/{taskId} takes
+	}
 	if err != nil {
 		return "", Problemf(http.StatusNotFound, "There is no such task: %v.", err)
 	}

@@ -33,18 +33,26 @@ var Routes = [...]string{
 // exists with other methods, and 404 if not. HEAD is such a method.
 func NoRoute(req Request) *Problem {
 	path, method := pathOf(req), req.RequestContext.HTTP.Method
-	var allow []string
-	for _, route := range Routes {
-		routeMethod, pattern, _ := strings.Cut(route, " ")
-		if matches(pattern, path) {
-			allow = append(allow, routeMethod)
-		}
+	allow := methods(func(pattern string) bool { return pattern == path })
+	if len(allow) == 0 { // a path without parameters is none with them
+		allow = methods(func(pattern string) bool { return matches(pattern, path) })
 	}
 	if len(allow) == 0 || slices.Contains(allow, method) {
 		return Problemf(http.StatusNotFound, "There is nothing at this path. GET /openapi.yaml, below the stage's path, describes what there is: /tasks, /tasks/{taskId}, /tasks/{taskId}/history and /tasks/{taskId}/redrive.")
 	}
 	allowed := strings.Join(allow, ", ")
 	return Problemf(http.StatusMethodNotAllowed, "This path does not take %s. Use %s.", task.Cut(method, 64), allowed).With("Allow", allowed)
+}
+
+// methods returns the methods of the routes whose pattern is one of those that has
+// says.
+func methods(has func(pattern string) bool) (methods []string) {
+	for _, route := range Routes {
+		if method, pattern, _ := strings.Cut(route, " "); has(pattern) {
+			methods = append(methods, method)
+		}
+	}
+	return methods
 }
 
 // pathOf returns the path that routes are matched with. RawPath begins with the

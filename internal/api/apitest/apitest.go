@@ -160,7 +160,7 @@ func request(d document, pattern string, operation place, path map[string]string
 	}
 	body := operation.at("requestBody")
 	if body.node == nil {
-		if e.RequestBody != "" {
+		if e.RequestBody != "" && e.Method != http.MethodGet { // where a body means nothing (RFC 9110, 9.3.1)
 			return fmt.Errorf("the operation takes no body")
 		}
 		return nil
