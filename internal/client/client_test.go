@@ -74,6 +74,45 @@ func TestRequests(t *testing.T) {
 			"GET /local/tasks/" + string(id) + "  ",
 			api.Detail{Summary: api.Summary{TaskID: id, Answer: "42"}, Run: 2, Attempts: []api.Attempt{{Attempt: task.Attempt{Number: 1, Run: 2}}}},
 		},
+		"submit with everything": {
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Submit(ctx, client.Submission{Answer: "42", Delay: 7, Labels: map[string]string{"team": "a:b"}, IdempotencyKey: "order 4711"})
+			},
+			http.StatusAccepted, `{"taskId":"` + string(id) + `","status":"PENDING"}`,
+			`POST /local/tasks application/json {"answer":"42","delaySeconds":7,"labels":{"team":"a:b"}}`,
+			api.Accepted{TaskID: id, Status: task.Pending},
+		},
+		"submit a batch": {
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.SubmitBatch(ctx, []client.Submission{{Answer: "42", IdempotencyKey: "k"}, {Answer: ""}})
+			},
+			http.StatusOK, `{"results":[{"status":202,"taskId":"` + string(id) + `","replayed":true},{"status":422,"detail":"blank"}]}`,
+			`POST /local/tasks/batch application/json {"tasks":[{"answer":"42","idempotencyKey":"k"},{"answer":""}]}`,
+			[]api.BatchResult{{Status: 202, TaskID: id, Replayed: true}, {Status: 422, Detail: "blank"}},
+		},
+		"list with filters": {
+			func(ctx context.Context, c *client.Client) (any, error) {
+				at := time.Date(2026, 1, 31, 13, 0, 0, 5e6, time.FixedZone("", 3600))
+				return c.List(ctx, client.ListQuery{Filter: client.Filter{ErrorType: "a&b", Label: "team:b", CreatedAfter: at, CreatedBefore: at}})
+			},
+			http.StatusOK, `{"tasks":[]}`,
+			"GET /local/tasks?createdAfter=2026-01-31T12%3A00%3A00.005Z&createdBefore=2026-01-31T12%3A00%3A00.005Z&errorType=a%26b&label=team%3Ab  ",
+			api.List{Tasks: []api.Summary{}},
+		},
+		"stats": {
+			func(ctx context.Context, c *client.Client) (any, error) { return c.Stats(ctx) },
+			http.StatusOK, `{"counts":{"DLQ":1},"asOf":"2026-01-31T12:00:00.005Z"}`,
+			"GET /local/tasks/stats  ",
+			api.Stats{Counts: map[task.Status]int{task.DLQ: 1}, AsOf: task.AtMilli(1769860800005)},
+		},
+		"redrive many": {
+			func(ctx context.Context, c *client.Client) (any, error) {
+				return c.RedriveAll(ctx, client.RedriveOrder{Filter: client.Filter{ErrorType: "Timeout"}, DiedBefore: task.AtMilli(1769860800005), Limit: 7, DryRun: true, Token: "t"})
+			},
+			http.StatusOK, `{"dryRun":true,"tasks":[{"taskId":"` + string(id) + `","run":2}],"diedBefore":"2026-01-31T12:00:00.005Z","nextToken":"n"}`,
+			`POST /local/tasks/redrive application/json {"diedBefore":"2026-01-31T12:00:00.005Z","dryRun":true,"errorType":"Timeout","limit":7,"nextToken":"t"}`,
+			api.Redriven{DryRun: true, Tasks: []task.Message{{TaskID: id, Run: 2}}, DiedBefore: task.AtMilli(1769860800005), NextToken: "n"},
+		},
 		"get of an odd id": {
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Get(ctx, "a/../b?") },
 			http.StatusOK, `{}`,
