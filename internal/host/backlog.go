@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"tasks/internal/api"
+	"tasks/internal/task"
 )
 
 // DefaultMaxBacklog is how many tasks may be unfinished at once unless the user
@@ -21,19 +22,34 @@ type backlog struct {
 	entering atomic.Int64
 }
 
-// enter tells whether a request may add a task; leave must follow when it has.
-// The request counts from here on, so max is never exceeded: one that has been
-// committed counts twice until it leaves, which at worst refuses another that
-// would just have fitted.
-func (b *backlog) enter() bool {
-	if entering := b.entering.Add(1); b.max > 0 && b.tasks()+int(entering) > b.max {
-		b.entering.Add(-1)
+// enter tells whether a request may add up to n tasks; leave must follow when it has.
+// The request counts from here on, so max is not exceeded but by a single batch that is
+// larger: what has been committed counts twice until it leaves, which at worst refuses
+// another that would just have fitted.
+func (b *backlog) enter(n int) bool {
+	if entering := b.entering.Add(int64(n)); b.max > 0 && b.tasks()+int(entering) > b.max {
+		b.leave(n)
 		return false
 	}
 	return true
 }
 
-func (b *backlog) leave() { b.entering.Add(-1) }
+func (b *backlog) leave(n int) { b.entering.Add(-int64(n)) }
+
+// adds returns how many tasks a request of a route may add, as new ones or as new
+// runs, as far as they are counted.
+func (b *backlog) adds(route string) int {
+	switch route {
+	case api.SubmitRoute, api.RedriveRoute:
+		return 1
+	case api.BatchRoute, api.RedriveAllRoute:
+		if b.max > 0 {
+			return min(task.MaxBatch, b.max) // or none would ever be taken
+		}
+		return task.MaxBatch
+	}
+	return 0
+}
 
 // full is the answer to a request that may not add a task.
 func (b *backlog) full() *api.Problem {

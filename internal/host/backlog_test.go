@@ -64,7 +64,9 @@ func TestAFullBacklog(t *testing.T) {
 			t.Helper()
 			for _, w := range []*httptest.ResponseRecorder{
 				h.do("POST", "/tasks", `{"answer":"x"}`),
+				h.do("POST", "/tasks/batch", `{"tasks":[{"answer":"x"}]}`),
 				h.do("POST", "/tasks/"+string(dead)+"/redrive", ""),
+				h.do("POST", "/tasks/redrive", "{}"),
 			} {
 				var p api.Problem
 				if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != http.StatusTooManyRequests || w.Code != p.Status || w.Header().Get("Retry-After") == "" {
@@ -88,7 +90,10 @@ func TestAFullBacklog(t *testing.T) {
 		if w := h.do("POST", "/tasks/"+string(dead)+"/redrive", ""); w.Code != http.StatusAccepted {
 			t.Errorf("redrive: got %d %s, want 202", w.Code, w.Body)
 		}
-		h.submit("x")
+		pass(time.Second)
+		if w := h.do("POST", "/tasks/batch", `{"tasks":[{"answer":"x"}]}`); w.Code != http.StatusOK {
+			t.Errorf("batch: got %d %s, want 200", w.Code, w.Body)
+		}
 		pass(time.Second)
 		page, err := h.db.List(t.Context(), task.Query{Filter: task.Filter{Status: task.Processed}, Limit: 100})
 		if err != nil || len(page.Tasks) != limit+2 || h.db.Backlog() != 0 {

@@ -85,12 +85,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rt, parameters := f.route(r.Method, r.URL.EscapedPath())
-	if rt.method == http.MethodPost { // a new task, or a new run of one
-		if !f.backlog.enter() {
+	if n := f.backlog.adds(rt.key); n > 0 {
+		if !f.backlog.enter(n) {
 			write(w, api.Fail(r.Context(), f.log, f.backlog.full()))
 			return
 		}
-		defer f.backlog.leave()
+		defer f.backlog.leave(n)
 	}
 	body, problem := f.body(w, r)
 	if problem != nil {
