@@ -85,7 +85,7 @@ func (h *Handler) stats(ctx context.Context, req api.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.Stats{Counts: counts.Tasks, AsOf: counts.AsOf}, nil
+	return api.StatsOf(counts), nil
 }
 
 // get returns the task that the request's path names.

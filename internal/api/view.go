@@ -81,6 +81,13 @@ func DetailOf(t task.Task) Detail {
 type Stats struct {
 	Counts map[task.Status]int `json:"counts"` // by status, each there
 	AsOf   task.Time           `json:"asOf,omitzero"`
+	// OldestOpenAt is when the oldest task that is not final was created.
+	OldestOpenAt task.Time `json:"oldestOpenAt,omitzero"`
+}
+
+// StatsOf returns counts as the API shows them.
+func StatsOf(c task.Counts) Stats {
+	return Stats{Counts: c.Tasks, AsOf: c.AsOf, OldestOpenAt: c.OldestOpen}
 }
 
 // Redriven is the answer to a redrive of many tasks.

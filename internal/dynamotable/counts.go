@@ -18,7 +18,8 @@ import (
 // status, and asOf.
 const countsKey = "counts"
 
-// Counts implements task.Store. They lag: the count function keeps them.
+// Counts implements task.Store. They lag: the count function keeps them. The oldest
+// open task is the first of the index.
 func (t *Table) Counts(ctx context.Context) (task.Counts, error) {
 	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: key(countsKey)})
 	if err != nil {
@@ -33,6 +34,23 @@ func (t *Table) Counts(ctx context.Context) (task.Counts, error) {
 	for _, status := range task.Statuses {
 		counts.Tasks[status] = int(max(0, kept[string(status)]))
 	}
+	var heads []shardQuery
+	for n := range shards {
+		heads = append(heads, shardQuery{class: open, shard: n, oldestFirst: true, limit: 1})
+	}
+	results, err := t.queryAll(ctx, heads)
+	if err != nil {
+		return task.Counts{}, err
+	}
+	var oldest task.ID
+	for _, r := range results {
+		for _, id := range r.ids {
+			if oldest == "" || id < oldest {
+				oldest = id
+			}
+		}
+	}
+	counts.OldestOpen = oldest.Time()
 	return counts, nil
 }
 

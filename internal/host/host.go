@@ -31,6 +31,7 @@ import (
 
 	tasks "tasks"
 	"tasks/functions/process"
+	"tasks/internal/api"
 	"tasks/internal/asl"
 	"tasks/internal/samtemplate"
 	"tasks/internal/taskdb"
@@ -152,6 +153,15 @@ func (h *Host) Close() error {
 	return h.db.Close()
 }
 
+// lookEvery is how often the console looks at the counts.
+const lookEvery = time.Second
+
+// stats returns what GET /tasks/stats does.
+func (h *Host) stats(ctx context.Context) (api.Stats, error) {
+	counts, err := h.db.Counts(ctx)
+	return api.StatsOf(counts), err
+}
+
 // Serve serves requests and takes up what an earlier host left, until ctx is
 // done. Then it takes no more in, lets what is in flight finish, for 10 s at
 // the most, and closes the database. It closes the listener too.
@@ -180,6 +190,7 @@ func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
 		sources.Go(func() { s.run(intake) })
 	}
 	sources.Go(func() { h.removeExpired(intake) })
+	sources.Go(func() { h.front.console.Run(intake) })
 	sources.Go(func() { h.executions.timers.run(intake, h.executions.fire) })
 
 	select {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"tasks/internal/api"
+	"tasks/internal/console"
 )
 
 const (
@@ -61,6 +62,7 @@ type front struct {
 	origins   *http.CrossOriginProtection
 	backlog   backlog
 	bodies    *semaphore.Weighted
+	console   *console.Console
 	log       *slog.Logger
 	functions context.Context // the context of invocations
 }
@@ -80,8 +82,17 @@ func (f *front) server() *http.Server {
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if problem := f.refuse(r); problem != nil {
+	isPage := f.console.IsPage(r)
+	if problem := f.refuse(r, isPage); problem != nil {
 		write(w, api.Fail(r.Context(), f.log, problem))
+		return
+	}
+	switch {
+	case isPage:
+		f.console.ServePage(w, r)
+		return
+	case f.console.IsStream(r):
+		f.console.ServeStream(w, r)
 		return
 	}
 	rt, parameters := f.route(r.Method, r.URL.EscapedPath())
@@ -105,10 +116,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, resp)
 }
 
-// refuse tells why a request must not be served, or nil.
-func (f *front) refuse(r *http.Request) *api.Problem {
+// refuse tells why a request must not be served, or nil. A page needs no token: a
+// browser could not send it, and it has nothing that is secret.
+func (f *front) refuse(r *http.Request, isPage bool) *api.Problem {
 	switch {
-	case f.token != "" && !f.hasToken(r):
+	case f.token != "" && !isPage && !f.hasToken(r):
 		return api.Problemf(http.StatusUnauthorized, "Send the server's token: Authorization: Bearer TOKEN.")
 	// Without a token only names of this machine are served, so that no web page
 	// can have a name of its own resolve to it.

@@ -55,7 +55,8 @@ func TestRoutes(t *testing.T) {
 		{"PUT", "/local/openapi.yaml", 405},
 		{"GET", "/openapi.yaml", 404},
 		{"GET", "/tasks", 404},
-		{"GET", "/", 404},
+		{"POST", "/", 404},
+		{"GET", "/index.html", 404},
 		{"GET", "/localtasks", 404},
 		{"GET", "/local//tasks", 404},
 	} {
@@ -224,5 +225,35 @@ func TestAFileThatCannotBeWrittenAnswers503(t *testing.T) {
 	w := h.do("POST", "/tasks", `{"answer":"x"}`)
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d %v, want 503 with Retry-After", w.Code, w.Header())
+	}
+}
+
+// TestPages has what a browser gets that has no token: the pages, and nothing else.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		token, host, path, authorization string
+		want                             int
+	}{
+		{"", "localhost:3000", "/", "", 200},
+		{"", "evil.example:3000", "/", "", 421},
+		{"secret", "tasks.example", "/", "", 200},
+		{"secret", "tasks.example", "/console.js", "", 200},
+		{"secret", "tasks.example", "/machine.json", "", 200},
+		{"secret", "tasks.example", "/events", "", 401},
+		{"secret", "tasks.example", "/local/tasks", "", 401},
+		{"secret", "tasks.example", "/local/tasks/stats", "", 401},
+		{"secret", "tasks.example", "/static/console.js", "", 401},
+		{"secret", "tasks.example", "/..%2fconsole.go", "Bearer secret", 404},
+	} {
+		h := newTestHost(t, tt.token)
+		r := httptest.NewRequest("GET", "http://localhost"+tt.path, nil)
+		r.Host = tt.host
+		r.Header.Set("Authorization", tt.authorization)
+		w := httptest.NewRecorder()
+		h.front.ServeHTTP(w, r)
+		if w.Code != tt.want {
+			t.Errorf("%+v: got %d %s", tt, w.Code, w.Body)
+		}
 	}
 }

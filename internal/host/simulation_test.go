@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tasks/internal/console"
 	"tasks/internal/simulation"
 	"tasks/internal/task"
 	"tasks/internal/taskdb"
@@ -151,6 +153,7 @@ func (s *simulated) serve(l *life) error {
 	if err != nil {
 		return err
 	}
+	h.front.console = console.New(h.stats, math.MaxInt64) // it looks once, or each second would be an event
 	h.executions.seed = func(m task.Message) uint64 { return s.world.Hash(s.checker.Name(m.TaskID), m.Run) }
 	serving, stop := context.WithCancel(l.alive)
 	defer stop()
@@ -206,8 +209,8 @@ var written = map[string]bool{
 // may fail; the process may die just before or just after it.
 func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) error {
 	switch op.Name {
-	case "Get", "List", "Sum":
-		return do() // what the checks use
+	case "Get", "List", "Sum", "Counts":
+		return do() // what the checks use, and the console
 	}
 	w, key := s.world, op.Name+" "+s.checker.Name(op.Task)
 	fails, dies := false, false

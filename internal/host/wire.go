@@ -20,6 +20,7 @@ import (
 	"tasks/functions/status"
 	"tasks/functions/submit"
 	"tasks/internal/api"
+	"tasks/internal/console"
 	"tasks/internal/samtemplate"
 )
 
@@ -111,6 +112,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 	h.front = &front{
 		token: cfg.Token, origins: http.NewCrossOriginProtection(), backlog: backlog{max: cfg.MaxBacklog, tasks: h.db.Backlog},
 		bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, functions: h.functions,
+		console: console.New(h.stats, lookEvery),
 	}
 	for _, r := range system.Routes {
 		handle := hs.http[system.Functions[r.Function].Name]

@@ -81,4 +81,7 @@ func (q Query) Bounds() (from, before ID) {
 type Counts struct {
 	Tasks map[Status]int // of every status
 	AsOf  Time           // none before the first task
+	// OldestOpen is when the oldest task that is not final was created, by its id;
+	// none if all are final.
+	OldestOpen Time
 }

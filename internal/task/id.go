@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -18,6 +19,16 @@ func NewID() (ID, error) {
 		return "", fmt.Errorf("make a task id: %w", err)
 	}
 	return ID(u.String()), nil
+}
+
+// Time returns when the id was made, to the millisecond, and none for what is no id.
+func (id ID) Time() Time {
+	u, err := uuid.Parse(string(id))
+	if err != nil {
+		return Time{}
+	}
+	seconds, nanoseconds := u.Time().UnixTime()
+	return At(time.Unix(seconds, nanoseconds))
 }
 
 // ParseID returns s as an ID. Anything but the canonical form is refused, so

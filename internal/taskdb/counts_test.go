@@ -18,10 +18,14 @@ func TestCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var batch []task.Submission
 	want := map[task.Status]int{task.Pending: 0, task.Processing: 0, task.Failed: 0, task.Processed: 0, task.DLQ: 0}
 	check := func(when string) {
 		t.Helper()
 		got, err := db.Counts(t.Context())
+		if open := want[task.Pending] + want[task.Processing] + want[task.Failed]; (open > 0) == got.OldestOpen.IsZero() || open > 0 && got.OldestOpen != batch[0].ID.Time() {
+			t.Errorf("%s: the oldest open task is of %s", when, got.OldestOpen)
+		}
 		if diff := cmp.Diff(want, got.Tasks); diff != "" || err != nil || time.Since(got.AsOf.Time) > time.Hour {
 			t.Errorf("%s, as of %s, %v (-want +got):\n%s", when, got.AsOf, err, diff)
 		}
@@ -39,7 +43,6 @@ func TestCounts(t *testing.T) {
 		_, _, err := db.Claim(t.Context(), task.ClaimRequest{Message: task.Message{TaskID: id, Run: 1}, ExecutionID: "e", Token: "token", Now: now, Lease: time.Minute})
 		step(err)
 	}
-	var batch []task.Submission
 	for range 10 {
 		id, err := task.NewID()
 		step(err)

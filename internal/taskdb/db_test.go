@@ -257,6 +257,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{listing(task.Filter{}), "sqlite_autoindex_tasks_1"},
 		{listing(task.Filter{Label: "team", LabelValue: "billing", CreatedFrom: task.AtMilli(1)}), "sqlite_autoindex_tasks_1"},
 		{selectDue, "tasks_live"},
+		{selectOldest, "tasks_live"},
 		{selectRunning, "tasks_live"},
 		{selectQueued, "tasks_live"},
 		{selectRow, "sqlite_autoindex_tasks_1"},

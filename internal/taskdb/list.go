@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -144,14 +145,27 @@ func scanListed(rows *sql.Rows) (t task.Task, matches bool, err error) {
 	return t, matches, err
 }
 
-// Counts implements task.Store. The writer keeps count.
-func (db *DB) Counts(context.Context) (task.Counts, error) {
+// Counts implements task.Store. The writer keeps count; the oldest open task is the
+// first of an index.
+func (db *DB) Counts(ctx context.Context) (task.Counts, error) {
 	counts := task.Counts{Tasks: map[task.Status]int{}, AsOf: task.At(time.Now())}
 	for i, status := range task.Statuses {
 		counts.Tasks[status] = int(db.writer.counts[i].Load())
 	}
-	return counts, nil
+	err := db.read(Operation{Name: "Counts"}, func() error {
+		var id []byte
+		err := db.reader.QueryRowContext(ctx, selectOldest).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		u, errID := uuid.FromBytes(id)
+		counts.OldestOpen = task.ID(u.String()).Time()
+		return errors.Join(err, errID)
+	})
+	return counts, err
 }
+
+const selectOldest = `SELECT id FROM tasks WHERE live = 1 AND status IN ('PENDING', 'PROCESSING', 'FAILED') ORDER BY id LIMIT 1`
 
 const selectDue = `SELECT ` + rowColumns + ` FROM tasks
 	WHERE live = 1 AND status IN ('PENDING', 'PROCESSING', 'FAILED') AND (next_check_at <= ? OR next_check_at > ?) ORDER BY id LIMIT ?`

@@ -143,8 +143,11 @@ func (s *Store) Counts(context.Context) (counts task.Counts, err error) {
 		for _, status := range task.Statuses {
 			counts.Tasks[status] = 0
 		}
-		for _, t := range s.tasks {
+		for _, t := range s.newestFirst() {
 			counts.Tasks[t.Status]++
+			if t.Status.Open() {
+				counts.OldestOpen = t.ID.Time()
+			}
 		}
 		return nil
 	})
