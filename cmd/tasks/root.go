@@ -56,6 +56,7 @@ that was waited for ended in the DLQ.`,
 		newWatchCommand(c),
 		newRedriveCommand(c),
 		newLoadCommand(c),
+		newConsoleCommand(c),
 	} {
 		c.addFlags(command)
 		root.AddCommand(command)

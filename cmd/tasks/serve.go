@@ -88,7 +88,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	if err != nil {
 		return errors.Join(fmt.Errorf("%w: choose another address with --listen", err), h.Close())
 	}
-	fmt.Fprintf(stdout, "API       http://%s/local/tasks\nDatabase  %s\nStop it with Ctrl-C.\n", listener.Addr(), o.database)
+	fmt.Fprintf(stdout, "API       http://%[1]s/local/tasks\nConsole   http://%[1]s/\nDatabase  %[2]s\nStop it with Ctrl-C.\n", listener.Addr(), o.database)
 	return h.Serve(ctx, listener)
 }
 

@@ -248,25 +248,15 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 		if body, err = json.Marshal(in); err != nil {
 			return err
 		}
+		header = header.Clone()
+		if header == nil {
+			header = http.Header{}
+		}
+		header.Set("Content-Type", "application/json")
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	resp, err := c.Do(ctx, method, path, header, body)
 	if err != nil {
 		return err
-	}
-	maps.Copy(req.Header, header)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.signer != nil {
-		if err := c.signer.sign(ctx, req, body); err != nil {
-			return err
-		}
-	} else if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return c.transportError(err)
 	}
 	defer resp.Body.Close()
 	// Read to its end, or the connection could not be used again.
@@ -281,4 +271,26 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 		return &NoAnswerError{URL: c.base, Err: fmt.Errorf("the answer is not the API's: %w", err)}
 	}
 	return nil
+}
+
+// Do makes one request, with the client's token or signature, and returns whatever is
+// answered. The caller closes its body.
+func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, header)
+	if c.signer != nil {
+		if err := c.signer.sign(ctx, req, body); err != nil {
+			return nil, err
+		}
+	} else if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.transportError(err)
+	}
+	return resp, nil
 }

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -124,7 +123,7 @@ func (f *front) refuse(r *http.Request, isPage bool) *api.Problem {
 		return api.Problemf(http.StatusUnauthorized, "Send the server's token: Authorization: Bearer TOKEN.")
 	// Without a token only names of this machine are served, so that no web page
 	// can have a name of its own resolve to it.
-	case f.token == "" && !isLoopback(r.Host):
+	case f.token == "" && !console.IsLoopback(r.Host):
 		return api.Problemf(http.StatusMisdirectedRequest, "This server answers to localhost and loopback addresses only. Start it with a token to use another name.")
 	// A browser lets any page send a POST, though not read the answer. It says
 	// then where the page is from; other clients say nothing, and are served.
@@ -139,17 +138,6 @@ func (f *front) refuse(r *http.Request, isPage bool) *api.Problem {
 func (f *front) hasToken(r *http.Request) bool {
 	got, want := sha256.Sum256([]byte(r.Header.Get("Authorization"))), sha256.Sum256([]byte("Bearer "+f.token))
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
-}
-
-// isLoopback tells whether a Host header names this machine alone, to a browser
-// too.
-func isLoopback(host string) bool {
-	u, err := url.Parse("//" + host)
-	if err != nil || u.Host != host {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return strings.EqualFold(u.Hostname(), "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // body reads a request's body.
