@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test sim bugs crash disk clock overload fuzz race lint vuln api-test bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test sim bugs crash disk clock overload fuzz race lint vuln api-test console-test bench aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -71,6 +71,9 @@ vuln: ## Look for known vulnerabilities in what the code calls
 
 api-test: ## Have schemathesis send to a host what it makes of api/openapi.yaml; EXAMPLES=100, SEED=0
 	@EXAMPLES=$(EXAMPLES) SEED=$(SEED) scripts/test-api
+
+console-test: ## Drive the console in headless Chromium (needs Node.js and Chromium)
+	@SHOTS=$(SHOTS) TASKS=$(TASKS) scripts/test-console
 
 bench: ## Measure tasks per second, and reads in a small and a large file
 	go test ./internal/host -run '^$$' -bench EndToEnd -benchtime 30000x -count 3
