@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,7 +66,7 @@ func (c *cli) console(ctx context.Context, listen string, every time.Duration) e
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := server.Shutdown(end); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if server.Shutdown(end) != nil {
 		return server.Close()
 	}
 	return nil
