@@ -6,17 +6,18 @@ import (
 	"time"
 
 	"tasks/internal/asl"
+	"tasks/internal/taskdb"
 )
 
 // do carries out commands. Waits are counted from the time since, which is that of
 // the event that led to them, or now: setting the machine's clock makes them
-// neither shorter nor longer.
-func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
+// neither shorter nor longer. The chain is what they follow.
+func (e *Executions) do(x *execution, commands []asl.Command, since time.Time, chain *taskdb.Chain) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case asl.InvokeTask:
 			if e.slots.take(waitingTask{x.kept.Message, c.Ref}) {
-				e.start(x, c)
+				e.start(x, c, chain)
 			}
 		case asl.SetTimer:
 			e.timers.set(c.At.Sub(since), timer{m: x.kept.Message, ref: c.Ref})
@@ -31,18 +32,19 @@ func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 
 // start runs a task that has a slot and gives its answer to the execution, which
 // stays in memory until then.
-func (e *Executions) start(x *execution, c asl.InvokeTask) {
+func (e *Executions) start(x *execution, c asl.InvokeTask, follows *taskdb.Chain) {
 	if !e.begin() {
 		return // kept as pending
 	}
-	ctx, cancel := context.WithCancel(e.ctx)
+	chain := follows.Fork()
+	ctx, cancel := context.WithCancel(chain.Context(e.ctx))
 	if x.cancels == nil {
 		x.cancels = map[int64]context.CancelFunc{}
 	}
 	x.cancels[c.Ref] = cancel
 	m := x.kept.Message
 	e.acquire(m)
-	go func() {
+	e.goroutines.run(func() {
 		defer e.running.Done()
 		defer cancel()
 		defer e.release(m, x)
@@ -51,8 +53,8 @@ func (e *Executions) start(x *execution, c asl.InvokeTask) {
 		if e.ctx.Err() != nil {
 			return // cut off by the host's end: it counts as not answered
 		}
-		e.handle(m, event)
-	}()
+		e.handle(m, event, chain)
+	})
 }
 
 // leave gives a slot to the task that has waited for one longest.
@@ -66,7 +68,7 @@ func (e *Executions) leave() {
 		started := false
 		e.with(next.m, func(x *execution) {
 			if c, ok := x.state.Awaited(next.ref).(asl.InvokeTask); ok {
-				e.start(x, c)
+				e.start(x, c, &taskdb.Chain{})
 				started = true
 			}
 		})
@@ -78,15 +80,19 @@ func (e *Executions) leave() {
 
 // run runs a task and returns the event of its answer. Its timeout is counted
 // from here.
-func (e *Executions) run(ctx context.Context, c asl.InvokeTask) asl.Event {
+func (e *Executions) run(ctx context.Context, c asl.InvokeTask) journalled {
 	if limit := shorter(c.Timeout, c.Heartbeat); limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	out, failure := e.runTask(ctx, c)
-	event := asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref, Output: out}
+	event := journalled{Event: asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref}}
 	switch {
+	case failure == nil && integrated(c.Resource):
+		event.Answer = out
+	case failure == nil:
+		event.Output = out
 	case failure != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		event.Kind = asl.TaskTimedOut
 		if c.Heartbeat > 0 && c.Heartbeat == shorter(c.Timeout, c.Heartbeat) {
@@ -120,7 +126,7 @@ func (e *Executions) fire(t timer) {
 	}
 	go func() {
 		defer e.running.Done()
-		e.handle(t.m, asl.Event{Kind: asl.TimerFired, Ref: t.ref})
+		e.handle(t.m, journalled{Event: asl.Event{Kind: asl.TimerFired, Ref: t.ref}}, &taskdb.Chain{})
 		<-e.fired
 	}()
 }

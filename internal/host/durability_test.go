@@ -46,7 +46,7 @@ func openDurable(t *testing.T, path, definition string) *durableHost {
 		t.Fatal(err)
 	}
 	h := &durableHost{t: t}
-	h.Executions = newExecutions(ctx, db, machine, id, "machine", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	h.Executions = newExecutions(ctx, newGoroutines(ctx), db, machine, id, "machine", slog.New(slog.NewTextHandler(io.Discard, nil)))
 	h.runTask = h.answer
 	var timing sync.WaitGroup
 	timing.Go(func() { h.timers.run(ctx, h.fire) })

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -28,11 +29,12 @@ type Executions struct {
 	seed         func(task.Message) uint64 // of an execution's random numbers
 	log          *slog.Logger
 
-	ctx     context.Context // of the tasks that run
-	slots   *slots          // of the tasks that may run at once
-	timers  *timers
-	fired   chan struct{} // holds one for each timer that is being handled
-	running sync.WaitGroup
+	ctx        context.Context // of the tasks that run
+	goroutines *goroutines
+	slots      *slots // of the tasks that may run at once
+	timers     *timers
+	fired      chan struct{} // holds one for each timer that is being handled
+	running    sync.WaitGroup
 
 	mu       sync.Mutex
 	stopping bool
@@ -40,11 +42,11 @@ type Executions struct {
 	live     map[task.Message]*execution
 }
 
-func newExecutions(ctx context.Context, db *taskdb.DB, machine *asl.Machine, definition int64, stateMachine string, log *slog.Logger) *Executions {
+func newExecutions(ctx context.Context, g *goroutines, db *taskdb.DB, machine *asl.Machine, definition int64, stateMachine string, log *slog.Logger) *Executions {
 	return &Executions{
 		db: db, definition: definition, stateMachine: stateMachine, log: log,
 		seed: func(task.Message) uint64 { return rand.Uint64() },
-		ctx:  ctx, slots: newSlots(concurrency), timers: newTimers(), fired: make(chan struct{}, maxFired),
+		ctx:  ctx, goroutines: g, slots: newSlots(concurrency), timers: newTimers(), fired: make(chan struct{}, maxFired),
 		machines: map[int64]*asl.Machine{definition: machine},
 		live:     map[task.Message]*execution{},
 	}
@@ -64,20 +66,25 @@ func (e *Executions) Start(ctx context.Context, m task.Message) error {
 	if x.state != nil {
 		return nil // it runs
 	}
-	event := asl.Event{Kind: asl.Start, Start: &asl.StartInput{Seed: e.seed(m)}}
+	event := journalled{Event: asl.Event{Kind: asl.Start, Start: &asl.StartInput{Seed: e.seed(m)}}}
 	x.stamp(&event)
 	state := machine.NewExecution()
-	commands, _, err := state.Step(e.fill(event, m))
+	commands, _, err := state.Step(e.fill(state, event, m))
 	if err != nil {
 		return fmt.Errorf("start execution %s: %w", m.ExecutionName(), err)
 	}
 	kept := taskdb.Execution{Message: m, Definition: e.definition, Status: statusOf(state), Journal: appendEvent(nil, event)}
-	started, err := e.db.StartExecution(ctx, kept)
+	chain := &taskdb.Chain{}
+	started, err := e.db.StartExecution(chain.Context(ctx), kept)
 	if err != nil || !started {
 		return err
 	}
 	x.state, x.kept = state, kept
-	e.do(x, commands, x.clock)
+	e.do(x, commands, x.clock, chain) // the first attempt's claim shares its commit
+	if err := chain.Wait(); err != nil {
+		x.state = nil
+		return err
+	}
 	return nil
 }
 
@@ -133,7 +140,7 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 		if since.Before(x.clock) { // the clock was set back
 			since = x.clock
 		}
-		e.do(x, x.state.Pending(), since)
+		e.do(x, x.state.Pending(), since, &taskdb.Chain{})
 		resumed++
 		return nil
 	})
@@ -142,11 +149,25 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 
 // handle applies an event to an execution: keeps it, and then does what follows
 // from it. It gives up only when the host stops; the event's cause happens again
-// after the next start.
-func (e *Executions) handle(m task.Message, event asl.Event) {
+// after the next start. The chain is that of the attempt that the event answers: if
+// what that has recorded could not be written, the event is that it has failed.
+func (e *Executions) handle(m task.Message, event journalled, chain *taskdb.Chain) {
+	err := e.apply(m, event, chain)
+	if !errors.Is(err, taskdb.ErrLost) {
+		return
+	}
+	if event.Kind == asl.TaskSucceeded || event.Kind == asl.TaskFailed && event.Error != string(task.PermanentError) {
+		failure := &functionError{Type: string(task.Unrecorded), Message: err.Error()}
+		event = journalled{Event: asl.Event{Kind: asl.TaskFailed, Ref: event.Ref, Error: failure.Type, Cause: failure.cause()}}
+	}
+	e.apply(m, event, &taskdb.Chain{})
+}
+
+// apply does what handle says, unless the chain has lost something.
+func (e *Executions) apply(m task.Message, event journalled, chain *taskdb.Chain) (lost error) {
 	e.with(m, func(x *execution) {
 		x.stamp(&event)
-		commands, history, err := x.state.Step(event)
+		commands, history, err := x.state.Step(e.fill(x.state, event, m))
 		delete(x.cancels, event.Ref)
 		switch {
 		case err != nil:
@@ -156,31 +177,36 @@ func (e *Executions) handle(m task.Message, event asl.Event) {
 			return // nobody waits for it any more: not worth a write
 		}
 		x.kept.Journal, x.kept.Status = appendEvent(x.kept.Journal, event), statusOf(x.state)
-		if e.keep(x) {
-			e.do(x, commands, x.clock)
+		if lost = e.keep(x, chain); lost == nil && x.state != nil {
+			e.do(x, commands, x.clock, &taskdb.Chain{})
 		}
 	})
+	return lost
 }
 
 // keep saves an execution. When the file can't be written it tries until it can
-// or the host stops.
-func (e *Executions) keep(x *execution) bool {
+// or the host stops. When the chain has lost something it does not. The execution
+// is taken out of memory if it could not be kept: its state is ahead of the file.
+func (e *Executions) keep(x *execution, chain *taskdb.Chain) (lost error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := e.db.SaveExecution(e.ctx, x.kept)
+		err := e.db.SaveExecution(chain.Context(e.ctx), x.kept)
 		switch {
 		case err == nil:
-			return true
+			return nil
+		case errors.Is(err, taskdb.ErrLost):
+			x.state = nil
+			return err
 		case !task.IsKind(err, task.Unavailable):
 			// The task was redriven meanwhile: nobody waits for this one.
 			x.state = nil
-			return false
+			return nil
 		}
 		e.log.Error("execution not kept, will be tried again", "taskId", x.kept.TaskID, "run", x.kept.Run, "error", err)
 		select {
 		case <-time.After(wait):
 		case <-e.ctx.Done():
 			x.state = nil
-			return false
+			return nil
 		}
 	}
 }

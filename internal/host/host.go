@@ -74,8 +74,9 @@ type Host struct {
 	deadLetterQueue string        // its logical id
 	retention       time.Duration // of finished tasks
 
-	functions context.Context // of all invocations
-	cancel    context.CancelFunc
+	functions  context.Context // of all invocations
+	goroutines *goroutines     // that they run in
+	cancel     context.CancelFunc
 }
 
 // New opens the database and puts the system together. All that is wrong with
@@ -96,6 +97,7 @@ func New(cfg Config) (_ *Host, err error) {
 	outage := &outage{log: cfg.Log}
 	h := &Host{log: outage.logger()}
 	h.functions, h.cancel = context.WithCancel(context.Background())
+	h.goroutines = newGoroutines(h.functions)
 	intercept := outage.intercept
 	if cfg.Intercept != nil {
 		intercept = func(op taskdb.Operation, do func() error) error {
@@ -122,7 +124,7 @@ func New(cfg Config) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h.executions = newExecutions(h.functions, h.db, machine, id, system.StateMachine.ID, h.log)
+	h.executions = newExecutions(h.functions, h.goroutines, h.db, machine, id, system.StateMachine.ID, h.log)
 	h.executions.runTask = h.runTask
 	if err := h.wire(system, cfg); err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"tasks/internal/asl"
 	"tasks/internal/samtemplate"
+	"tasks/internal/task"
 )
 
 // The resources of Task states that one machine has. A function's own ARN is
@@ -23,13 +24,17 @@ const (
 	sqsSendMessage = "arn:aws:states:::sqs:sendMessage"
 )
 
+// integrated tells whether a resource is an integrated service, whose answer comes
+// in the SDK's response.
+func integrated(resource string) bool { return resource == lambdaInvoke || resource == sqsSendMessage }
+
 // knows tells whether one machine has the resource of a Task state.
 func (h *Host) knows(resource string) bool {
-	return resource == lambdaInvoke || resource == sqsSendMessage || h.tasks[samtemplate.LogicalID(resource)] != nil
+	return integrated(resource) || h.tasks[samtemplate.LogicalID(resource)] != nil
 }
 
-// runTask does what a Task state asks for, and answers in the shape of the
-// service integration.
+// runTask does what a Task state asks for, and returns what the function or the
+// service answers.
 func (h *Host) runTask(ctx context.Context, c asl.InvokeTask) (json.RawMessage, *functionError) {
 	switch c.Resource {
 	case lambdaInvoke:
@@ -57,50 +62,7 @@ func (h *Host) lambdaInvoke(ctx context.Context, parameters json.RawMessage) (js
 	if err := json.Unmarshal(parameters, &p); err != nil {
 		return nil, &functionError{Type: "States.Runtime", Message: "lambda:invoke: " + err.Error()}
 	}
-	out, failure := h.invokeTask(ctx, p.FunctionName, p.Payload)
-	if failure != nil {
-		return nil, failure
-	}
-	return mustMarshal(struct {
-		ExecutedVersion string
-		Payload         json.RawMessage
-		sdkResponse
-		StatusCode int
-	}{"$LATEST", out, newSDKResponse("application/json", len(out), "X-Amz-Executed-Version", "$LATEST"), 200}), nil
-}
-
-// sdkResponse is what every service integration answers with besides the
-// service's own fields: the HTTP response that the SDK got.
-type sdkResponse struct {
-	SDKHTTPMetadata struct {
-		AllHTTPHeaders map[string][]string `json:"AllHttpHeaders"`
-		HTTPHeaders    map[string]string   `json:"HttpHeaders"`
-		HTTPStatusCode int                 `json:"HttpStatusCode"`
-	} `json:"SdkHttpMetadata"`
-	SDKResponseMetadata struct {
-		RequestID string `json:"RequestId"`
-	} `json:"SdkResponseMetadata"`
-}
-
-// newSDKResponse returns the metadata of a response of so many bytes; more are
-// names and values of further headers.
-func newSDKResponse(contentType string, length int, more ...string) (r sdkResponse) {
-	r.SDKResponseMetadata.RequestID = uuid.NewString()
-	r.SDKHTTPMetadata.HTTPStatusCode = http.StatusOK
-	r.SDKHTTPMetadata.HTTPHeaders = map[string]string{
-		"Content-Length":   strconv.Itoa(length),
-		"Content-Type":     contentType,
-		"Date":             time.Now().UTC().Format(http.TimeFormat),
-		"x-amzn-RequestId": r.SDKResponseMetadata.RequestID,
-	}
-	for i := 0; i < len(more); i += 2 {
-		r.SDKHTTPMetadata.HTTPHeaders[more[i]] = more[i+1]
-	}
-	r.SDKHTTPMetadata.AllHTTPHeaders = map[string][]string{}
-	for name, value := range r.SDKHTTPMetadata.HTTPHeaders {
-		r.SDKHTTPMetadata.AllHTTPHeaders[name] = []string{value}
-	}
-	return r
+	return h.invokeTask(ctx, p.FunctionName, p.Payload)
 }
 
 func (h *Host) sqsSendMessage(ctx context.Context, parameters json.RawMessage) (json.RawMessage, *functionError) {
@@ -123,11 +85,49 @@ func (h *Host) sqsSendMessage(ctx context.Context, parameters json.RawMessage) (
 		return nil, &functionError{Type: "SQS.SqsException", Message: err.Error()}
 	}
 	sum := md5.Sum([]byte(body)) // what SQS answers with; not for security
-	return mustMarshal(struct {
-		MD5OfMessageBody string
-		MessageID        string `json:"MessageId"`
-		sdkResponse
-	}{hex.EncodeToString(sum[:]), uuid.NewString(), newSDKResponse("application/x-amz-json-1.0", 106)}), nil
+	return mustMarshal(sent{hex.EncodeToString(sum[:]), uuid.NewString()}), nil
+}
+
+// sent is what SQS answers.
+type sent struct {
+	MD5OfMessageBody string
+	MessageID        string `json:"MessageId"`
+}
+
+// responseOf returns the output of a Task state with an integrated service: its
+// answer, with the SDK's response around it.
+func responseOf(resource string, answer json.RawMessage, request uuid.UUID, at time.Time) json.RawMessage {
+	if resource == sqsSendMessage {
+		return fmt.Appendf(answer[:len(answer)-1:len(answer)-1], ",%s}", sdkResponse("application/x-amz-json-1.0", 106, request, at))
+	}
+	return fmt.Appendf(nil, `{"ExecutedVersion":"$LATEST","Payload":%s,%s,"StatusCode":200}`,
+		answer, sdkResponse("application/json", len(answer), request, at, "X-Amz-Executed-Version", "$LATEST"))
+}
+
+// requestID returns the id of the request that was a task of m's execution. It is
+// the same whenever the journal is read.
+func requestID(m task.Message, ref int64) uuid.UUID {
+	return uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", m.ExecutionName(), ref))
+}
+
+// sdkResponse returns the members that every service integration answers with
+// besides the service's own: the HTTP response that the SDK got, of so many bytes.
+// more are names and values of further headers.
+func sdkResponse(contentType string, length int, request uuid.UUID, at time.Time, more ...string) []byte {
+	var one, all []byte
+	header := func(name, value string) {
+		one = fmt.Appendf(one, `,%q:%q`, name, value)
+		all = fmt.Appendf(all, `,%q:[%q]`, name, value)
+	}
+	header("Content-Length", strconv.Itoa(length))
+	header("Content-Type", contentType)
+	header("Date", at.UTC().Format(http.TimeFormat))
+	for i := 0; i < len(more); i += 2 {
+		header(more[i], more[i+1])
+	}
+	header("x-amzn-RequestId", request.String())
+	return fmt.Appendf(nil, `"SdkHttpMetadata":{"AllHttpHeaders":{%s},"HttpHeaders":{%s},"HttpStatusCode":200},"SdkResponseMetadata":{"RequestId":"%s"}`,
+		all[1:], one[1:], request)
 }
 
 func mustMarshal(v any) json.RawMessage {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"tasks/internal/asl"
 	"tasks/internal/task"
@@ -39,7 +40,7 @@ func TestIntegrationsAnswerInTheServicesShape(t *testing.T) {
 			t.Fatalf("%s: %v", tt.resource, failure)
 		}
 		var got map[string]json.RawMessage
-		if err := json.Unmarshal(out, &got); err != nil {
+		if err := json.Unmarshal(responseOf(tt.resource, out, requestID(m, 1), time.Now()), &got); err != nil {
 			t.Fatal(err)
 		}
 		if fields := slices.Sorted(maps.Keys(got)); !slices.Equal(fields, tt.want) {

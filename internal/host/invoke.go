@@ -48,7 +48,7 @@ func (e *functionError) cause() string {
 // deadline, with its error as the runtime reports it, and without waiting for
 // one that hangs. A panic is one failed invocation, not the end of the process:
 // other invocations share it here.
-func invoke[In, Out any](ctx context.Context, log *slog.Logger, f function, handle func(context.Context, In) (Out, error), in In) (Out, *functionError) {
+func invoke[In, Out any](ctx context.Context, g *goroutines, log *slog.Logger, f function, handle func(context.Context, In) (Out, error), in In) (Out, *functionError) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	type result struct {
@@ -56,7 +56,7 @@ func invoke[In, Out any](ctx context.Context, log *slog.Logger, f function, hand
 		err *functionError
 	}
 	done := make(chan result, 1)
-	go func() {
+	g.run(func() {
 		var r result
 		defer func() {
 			if p := recover(); p != nil {
@@ -71,7 +71,7 @@ func invoke[In, Out any](ctx context.Context, log *slog.Logger, f function, hand
 			failure := awslambda.Failure(err)
 			r.err = &functionError{Type: failure.Type, Message: failure.Message}
 		}
-	}()
+	})
 	select {
 	case r := <-done:
 		return r.out, r.err

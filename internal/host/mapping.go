@@ -18,12 +18,13 @@ type sqsHandler func(context.Context, events.SQSEvent) (events.SQSEventResponse,
 // mapping is an event source mapping: it feeds the messages of a queue to a
 // function, batch by batch. The batching window is 0 here: a batch is what waits.
 type mapping struct {
-	source    samtemplate.Mapping
-	queue     samtemplate.Queue
-	function  function
-	handle    sqsHandler
-	log       *slog.Logger
-	functions context.Context // the context of invocations, which outlives the intake's
+	source     samtemplate.Mapping
+	queue      samtemplate.Queue
+	function   function
+	handle     sqsHandler
+	log        *slog.Logger
+	functions  context.Context // the context of invocations, which outlives the intake's
+	goroutines *goroutines
 }
 
 // tasks feeds the task queue to the poller until intake is done. Batches wait
@@ -106,7 +107,7 @@ func (m *mapping) invoke(batch []taskdb.Received) (failed func(taskdb.Received) 
 			AWSRegion:      "local",
 		}
 	}
-	resp, failure := invoke(m.functions, m.log, m.function, m.handle, event)
+	resp, failure := invoke(m.functions, m.goroutines, m.log, m.function, m.handle, event)
 	if failure != nil {
 		m.log.Error("batch failed", "function", m.function.name, "errorType", failure.Type, "errorMessage", failure.Message)
 		return func(taskdb.Received) bool { return true }

@@ -19,14 +19,14 @@ import (
 	"tasks/internal/taskdb"
 )
 
-func testMapping(handle sqsHandler) *mapping {
+func testMapping(t *testing.T, handle sqsHandler) *mapping {
 	return &mapping{
 		source:    samtemplate.Mapping{Queue: "Queue", BatchSize: 10},
 		queue:     samtemplate.Queue{VisibilityTimeout: 5 * time.Minute, MaxReceiveCount: 3, DeadLetterQueue: "Dead"},
 		function:  function{name: "test", timeout: 50 * time.Second},
 		handle:    handle,
 		log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
-		functions: context.Background(),
+		functions: t.Context(), goroutines: newGoroutines(t.Context()),
 	}
 }
 
@@ -65,7 +65,7 @@ func TestRedrivePolicy(t *testing.T) {
 				var mu sync.Mutex // invocations that hang are still there
 				var received []time.Duration
 				began := time.Now()
-				m := testMapping(func(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+				m := testMapping(t, func(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 					mu.Lock()
 					received = append(received, time.Since(began))
 					mu.Unlock()
@@ -142,7 +142,7 @@ func TestADeadLetterThatFailsComesAgain(t *testing.T) {
 		}
 		var mu sync.Mutex
 		got := map[string][]string{}
-		m := testMapping(func(_ context.Context, batch events.SQSEvent) (resp events.SQSEventResponse, _ error) {
+		m := testMapping(t, func(_ context.Context, batch events.SQSEvent) (resp events.SQSEventResponse, _ error) {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, r := range batch.Records {

@@ -15,11 +15,12 @@ type scheduleHandler func(context.Context, reconcile.Input) (reconcile.Output, e
 // schedule invokes a function at a fixed rate. A rate that comes due while an
 // invocation lasts is left out.
 type schedule struct {
-	every     time.Duration
-	function  function
-	handle    scheduleHandler
-	log       *slog.Logger
-	functions context.Context // the context of invocations
+	every      time.Duration
+	function   function
+	handle     scheduleHandler
+	log        *slog.Logger
+	functions  context.Context // the context of invocations
+	goroutines *goroutines
 }
 
 func (s schedule) run(intake context.Context) {
@@ -36,7 +37,7 @@ func (s schedule) run(intake context.Context) {
 }
 
 func (s schedule) invoke() {
-	if _, failure := invoke(s.functions, s.log, s.function, s.handle, reconcile.Input{}); failure != nil {
+	if _, failure := invoke(s.functions, s.goroutines, s.log, s.function, s.handle, reconcile.Input{}); failure != nil {
 		s.log.Error("scheduled function failed", "function", s.function.name, "errorType", failure.Type, "errorMessage", failure.Message)
 	}
 }

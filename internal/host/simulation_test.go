@@ -230,17 +230,10 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 		return task.Errorf(task.Unavailable, "disk I/O error")
 	}
 	err := do()
-	if written[op.Name] && err == nil {
-		for _, id := range append([]task.ID{op.Task}, op.More...) {
-			now, err := l.host.db.Get(context.Background(), id)
-			if err == nil {
-				s.checker.Wrote(now)
-			} else if !task.IsKind(err, task.NotFound) {
-				panic(err)
-			}
+	if !w.Park(l.alive, key+" done", func() time.Duration { // on disk by now, an early one too
+		if written[op.Name] && err == nil {
+			s.wrote(l, op)
 		}
-	}
-	if !w.Park(l.alive, key+" done", func() time.Duration {
 		w.Record("%s done: %s", key, task.KindOf(err))
 		if dies {
 			w.After(0, func() { s.crash(l) })
@@ -251,6 +244,18 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 		return down
 	}
 	return err
+}
+
+// wrote has the checks see what an operation has written.
+func (s *simulated) wrote(l *life, op taskdb.Operation) {
+	for _, id := range append([]task.ID{op.Task}, op.More...) {
+		now, err := l.host.db.Get(context.Background(), id)
+		if err == nil {
+			s.checker.Wrote(now)
+		} else if !task.IsKind(err, task.NotFound) {
+			panic(err)
+		}
+	}
 }
 
 // request sends a request to the host.

@@ -111,7 +111,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 	}
 	h.front = &front{
 		token: cfg.Token, origins: http.NewCrossOriginProtection(), backlog: backlog{max: cfg.MaxBacklog, tasks: h.db.Backlog},
-		bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, functions: h.functions,
+		bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, functions: h.functions, goroutines: h.goroutines,
 		console: console.New(h.stats, lookEvery),
 	}
 	for _, r := range system.Routes {
@@ -135,7 +135,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 		if handle == nil {
 			missing(m.Function, "queue "+m.Queue)
 		}
-		fed := mapping{source: m, queue: system.Queues[m.Queue], function: functionOf(m.Function), handle: handle, log: h.log, functions: h.functions}
+		fed := mapping{source: m, queue: system.Queues[m.Queue], function: functionOf(m.Function), handle: handle, log: h.log, functions: h.functions, goroutines: h.goroutines}
 		if fed.queue.DeadLetterQueue != "" {
 			h.poller, h.deadLetterQueue = fed, fed.queue.DeadLetterQueue
 		} else {
@@ -147,7 +147,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 		if handle == nil {
 			missing(s.Function, "a schedule")
 		}
-		h.schedules = append(h.schedules, schedule{every: s.Every, function: functionOf(s.Function), handle: handle, log: h.log, functions: h.functions})
+		h.schedules = append(h.schedules, schedule{every: s.Every, function: functionOf(s.Function), handle: handle, log: h.log, functions: h.functions, goroutines: h.goroutines})
 	}
 	if h.poller.handle == nil || h.monitor.handle == nil || h.monitor.source.Queue != h.deadLetterQueue || h.front.otherwise.handle == nil {
 		errs = append(errs, errors.New("template: want a task queue with a redrive policy, a dead letter queue, a function fed by each, and a $default route"))
@@ -162,7 +162,7 @@ func (h *Host) taskFunction(f function, handle func(context.Context, process.Inp
 		if err := json.Unmarshal(payload, &in); err != nil {
 			return nil, &functionError{Type: "UnmarshalTypeError", Message: err.Error()}
 		}
-		out, failure := invoke(ctx, h.log, f, handle, in)
+		out, failure := invoke(ctx, h.goroutines, h.log, f, handle, in)
 		if failure != nil {
 			return nil, failure
 		}

@@ -22,7 +22,7 @@ func fill(b *testing.B, db *DB, n int) {
 	b.Helper()
 	began := time.Now().Add(-time.Duration(n) * time.Millisecond)
 	for i := 0; i < n; {
-		err := db.writer.do(b.Context(), func(tx *tx) error {
+		err := db.writer.do(b.Context(), false, func(tx *tx) error {
 			for end := min(i+10_000, n); i < end; i++ {
 				now := task.At(began.Add(time.Duration(i) * time.Millisecond))
 				k := key(uuid.Must(uuid.NewV7()))

@@ -233,11 +233,13 @@ type Operation struct {
 	Name string    // the method's, such as "Claim" or "Queue.Delete"
 	Task task.ID   // the task that it is about, or the first of them
 	More []task.ID // the others
+	// early: in a chain, its caller goes on when it is applied.
+	early bool
 }
 
 // Interceptor is called in place of each operation, by the goroutine that waits
 // for it, and calls do to carry it out: when do returns without an error, what
-// the operation writes is on disk. With it, tests make operations slow, have
+// the operation writes is on disk, or will be before what follows in its Chain. With it, tests make operations slow, have
 // them fail, or kill the process before or after one.
 type Interceptor func(op Operation, do func() error) error
 
@@ -248,7 +250,7 @@ func (db *DB) read(op Operation, do func() error) error {
 
 // write does an operation that writes: see operation.apply in writer.go.
 func (db *DB) write(ctx context.Context, op Operation, apply func(*tx) error) error {
-	return db.intercept(op, func() error { return db.writer.do(ctx, apply) })
+	return db.intercept(op, func() error { return db.writer.do(ctx, op.early, apply) })
 }
 
 // unavailable wraps an error of the database.

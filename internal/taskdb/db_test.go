@@ -200,7 +200,7 @@ func TestAFullFile(t *testing.T) {
 	t.Parallel()
 	db := openTest(t)
 	var pages int
-	err := db.writer.do(t.Context(), func(tx *tx) error {
+	err := db.writer.do(t.Context(), false, func(tx *tx) error {
 		return tx.conn.QueryRowContext(context.Background(), "PRAGMA max_page_count = 40").Scan(&pages)
 	})
 	if err != nil || pages != 40 {
@@ -230,7 +230,7 @@ func TestAFullFile(t *testing.T) {
 		t.Errorf("%d messages on the queue, want one for each of the %d accepted tasks", got, len(accepted))
 	}
 	// There is room again: it goes on by itself, and nothing is lost.
-	if err := db.writer.do(t.Context(), func(tx *tx) error {
+	if err := db.writer.do(t.Context(), false, func(tx *tx) error {
 		return tx.conn.QueryRowContext(context.Background(), "PRAGMA max_page_count = 100000").Scan(&pages)
 	}); err != nil {
 		t.Fatal(err)

@@ -39,11 +39,11 @@ func (db *DB) DefinitionBody(ctx context.Context, id int64) (body string, err er
 }
 
 // StartExecution keeps the beginning of an execution and takes the message that
-// asked for it off the queue, in one. It tells whether it did: it doesn't if
+// asked for it off the queue, in one. In a Chain it returns when that is applied. It tells whether it did: it doesn't if
 // the execution runs already. The error is of kind Closed if it has ended or
 // the task has gone on without it.
 func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, err error) {
-	err = db.change(ctx, Operation{Name: "StartExecution", Task: e.TaskID}, func(tx *tx, r *row) (bool, error) {
+	err = db.change(ctx, Operation{Name: "StartExecution", Task: e.TaskID, early: true}, func(tx *tx, r *row) (bool, error) {
 		switch {
 		case r.Run != e.Run || !r.Status.Open() || r.execution != "" && r.execution != task.ExecutionRunning:
 			return false, task.Errorf(task.Closed, "execution %s has ended", e.ExecutionName())

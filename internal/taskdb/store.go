@@ -124,9 +124,9 @@ func (db *DB) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.Clai
 	return outcome, t, err
 }
 
-// Finish implements task.Store.
+// Finish implements task.Store. In a Chain it returns when it is applied.
 func (db *DB) Finish(ctx context.Context, r task.FinishRequest) error {
-	return db.change(ctx, Operation{Name: "Finish", Task: r.ID}, func(_ *tx, changed *row) (bool, error) { return changed.Finish(r) })
+	return db.change(ctx, Operation{Name: "Finish", Task: r.ID, early: true}, func(_ *tx, changed *row) (bool, error) { return changed.Finish(r) })
 }
 
 // DeadLetter implements task.Store.

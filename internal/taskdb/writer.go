@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -45,9 +46,11 @@ type operation struct {
 	// operation alone, which must have changed nothing; any other fails the
 	// transaction.
 	apply     func(*tx) error
+	after     *operation    // of the same chain: if it is not committed, this one is not applied
+	applied   chan struct{} // closed when it is applied, if the caller goes on then
 	err       error
 	committed []func()
-	done      chan struct{}
+	done      chan struct{} // closed when it is committed or has failed
 }
 
 func newWriter(path string) (_ *writer, err error) {
@@ -57,7 +60,7 @@ func newWriter(path string) (_ *writer, err error) {
 		stopped:    make(chan struct{}),
 		rows:       map[key]*row{},
 	}
-	if w.pool, err = open(path, "_pragma=cache_size(-64000)", "_pragma=wal_autocheckpoint(4000)"); err != nil {
+	if w.pool, err = open(path, "_pragma=cache_size(-16000)", "_pragma=wal_autocheckpoint(4000)"); err != nil {
 		return nil, err
 	}
 	if w.conn, err = w.pool.Conn(context.Background()); err != nil {
@@ -104,15 +107,28 @@ func (w *writer) count() error {
 // place returns a status's place in counts.
 func place(s task.Status) int { return slices.Index(task.Statuses, s) }
 
-// do applies a change and returns when it is on disk. ctx bounds the wait for
-// the writer, not the write: once begun, its outcome is waited for.
-func (w *writer) do(ctx context.Context, apply func(*tx) error) error {
+// do applies a change and returns when it is on disk; an early one in a chain when
+// it is applied. ctx bounds the wait for the writer, not the write: once begun, its
+// outcome is waited for.
+func (w *writer) do(ctx context.Context, early bool, apply func(*tx) error) error {
 	op := &operation{apply: apply, done: make(chan struct{})}
+	chain, _ := ctx.Value(chainKey{}).(*Chain)
+	if chain != nil {
+		op.after = chain.last.Load()
+		if early {
+			op.applied = make(chan struct{})
+		}
+	}
 	if err := w.enqueue(ctx, op); err != nil {
 		return err
 	}
-	<-op.done
-	return op.err
+	select {
+	case <-op.applied:
+		chain.last.Store(op)
+		return nil
+	case <-op.done:
+		return op.err
+	}
 }
 
 func (w *writer) enqueue(ctx context.Context, op *operation) error {
@@ -149,30 +165,16 @@ func (w *writer) close() error {
 
 func (w *writer) run() {
 	defer close(w.stopped)
-	batch := make([]*operation, 0, maxBatch)
 	for op := range w.operations {
-		batch = append(batch[:0], op)
-	more:
-		for len(batch) < maxBatch {
-			select {
-			case op, ok := <-w.operations:
-				if !ok {
-					break more
-				}
-				batch = append(batch, op)
-			default:
-				break more
-			}
-		}
-		w.commit(batch)
-		clear(batch)
+		w.commit(op)
 	}
 }
 
-// commit applies a batch in one transaction and answers its callers.
-func (w *writer) commit(batch []*operation) {
+// commit applies an operation, and those that come meanwhile, in one transaction
+// and answers their callers.
+func (w *writer) commit(first *operation) {
 	t := &tx{writer: w, changed: map[key]*row{}}
-	err := t.apply(batch)
+	err := t.apply(first)
 	if err != nil {
 		t.exec(`ROLLBACK`) // an error here means that SQLite has rolled back by itself
 		for k := range t.changed {
@@ -188,9 +190,12 @@ func (w *writer) commit(batch []*operation) {
 			t.counts[i].Add(n)
 		}
 	}
-	for _, op := range batch {
+	for _, op := range t.batch {
 		if err != nil { // also of one that was refused: what it was refused for may not have come to be
 			op.err = task.Errorf(task.Unavailable, "write to the database: %w", err)
+		}
+		if lost := op.lost(); lost != nil {
+			op.err = lost
 		}
 		if op.err == nil {
 			for _, f := range op.committed {
@@ -204,6 +209,7 @@ func (w *writer) commit(batch []*operation) {
 // tx is a transaction of the writer. Its methods are for its goroutine alone.
 type tx struct {
 	*writer
+	batch   []*operation // all that are in it
 	op      *operation   // the one that is being applied
 	changed map[key]*row // rows to update
 	added   []key        // rows inserted, which the cache has already
@@ -213,18 +219,25 @@ type tx struct {
 	counted [statuses]int64
 }
 
-func (t *tx) apply(batch []*operation) error {
+// apply applies an operation, those that come meanwhile, and commits.
+func (t *tx) apply(first *operation) error {
+	t.batch = append(t.batch, first)
 	if _, err := t.exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
-	for _, op := range batch {
+	for op := first; op != nil; op = t.next() {
 		t.op = op
-		err := op.apply(t)
+		err := op.lost()
+		if err == nil {
+			err = op.apply(t)
+		}
 		var refused *task.Error
 		if errors.As(err, &refused) {
 			op.err, op.committed = err, nil
 		} else if err != nil {
 			return err
+		} else if op.applied != nil {
+			close(op.applied)
 		}
 	}
 	for _, r := range t.changed {
@@ -234,6 +247,28 @@ func (t *tx) apply(batch []*operation) error {
 	}
 	_, err := t.exec(`COMMIT`)
 	return err
+}
+
+// next adds an operation that has come to the transaction and returns it, nil if
+// there is none. Goroutines that could run first do: they may be about to send one,
+// and a commit takes as long as many operations.
+func (t *tx) next() *operation {
+	for yielded := false; len(t.batch) < maxBatch; yielded = true {
+		select {
+		case op, ok := <-t.operations:
+			if ok {
+				t.batch = append(t.batch, op)
+				return op
+			}
+			return nil
+		default:
+		}
+		if yielded {
+			return nil
+		}
+		runtime.Gosched()
+	}
+	return nil
 }
 
 // onCommit has f called after the commit, before the caller is answered.
