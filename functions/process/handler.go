@@ -93,7 +93,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	if failure != nil && failure.Kind == task.Interrupted {
 		return Output{}, failure // nothing is recorded: the next claim does that
 	}
-	switch err := h.finish(ctx, in, token, failure); {
+	switch err := h.finish(ctx, in, token, len(t.Attempts), failure); {
 	case task.IsKind(err, task.Fenced):
 		h.Log.WarnContext(ctx, "outcome not recorded, the task is no longer this attempt's", "taskId", in.TaskID, "run", in.Run, "executionId", in.ExecutionID)
 		return Output{in.Message, Superseded}, nil
@@ -149,10 +149,10 @@ func (h *Handler) claim(ctx context.Context, in Input, token string) (task.Claim
 
 // finish records the outcome, also when the host shuts down meanwhile. An error
 // that is not Fenced is Unrecorded: the worker has run, so the attempt counts.
-func (h *Handler) finish(ctx context.Context, in Input, token string, failure *task.Error) error {
+func (h *Handler) finish(ctx context.Context, in Input, token string, attempts int, failure *task.Error) error {
 	recording, cancel := recordingContext(ctx)
 	defer cancel()
-	r := task.FinishRequest{ID: in.TaskID, Token: token, Now: task.At(h.now()), Retry: in.Retry, Retention: h.Retention}
+	r := task.FinishRequest{ID: in.TaskID, Token: token, Attempts: attempts, Now: task.At(h.now()), Retry: in.Retry, Retention: h.Retention}
 	outcome := "success"
 	if failure != nil {
 		outcome = failure.Message

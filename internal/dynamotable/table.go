@@ -18,7 +18,7 @@ import (
 const (
 	// maxInlineAnswer is the size of an answer, in bytes, up to which it is
 	// part of the record. A task is written three times.
-	maxInlineAnswer = 1 << 10
+	maxInlineAnswer = 512
 	// maxPart is the size of a quarantined part. An item has 400 KB at most
 	// ("Service, account, and table quotas in Amazon DynamoDB").
 	maxPart = 350 << 10

@@ -101,6 +101,9 @@ type FinishRequest struct {
 	ID    ID
 	Token string
 	Now   Time
+	// Attempts is how many attempts the claimed record has, the caller's the last;
+	// 0 if it is not known. It spares a store that has to guess.
+	Attempts int
 	// Err is nil for a success.
 	Err *Failure
 	// Retry is how the workflow retries what failed.
