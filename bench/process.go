@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a server that this program has started.
+type process struct {
+	cmd  *exec.Cmd
+	stop os.Signal
+}
+
+// start starts a server, which ends when it gets the signal stop, and is sent
+// that when ctx ends.
+func start(ctx context.Context, stop os.Signal, cmd func(context.Context) *exec.Cmd) (*process, error) {
+	c := cmd(ctx)
+	c.Stderr = os.Stderr
+	c.Cancel = func() error { return c.Process.Signal(stop) }
+	c.WaitDelay = 10 * time.Second
+	return &process{cmd: c, stop: stop}, c.Start()
+}
+
+// end stops the server and waits until it is gone, however it ends.
+func (p *process) end() {
+	p.cmd.Process.Signal(p.stop)
+	p.cmd.Wait()
+}
+
+// program finds an executable in PATH, or where Debian has PostgreSQL's.
+func program(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
+		return found[len(found)-1], nil
+	}
+	return "", err
+}
+
+// freePort returns a port of the loopback interface on which nothing listens.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+}
+
+// usage is CPU time since their start of the servers with their descendants, and
+// of this process.
+type usage struct{ servers, driver time.Duration }
+
+func readUsage(servers []*process) (usage, error) {
+	var u usage
+	for _, pid := range family(servers) {
+		t, err := cpuTime(pid)
+		if err != nil {
+			return u, err
+		}
+		u.servers += t
+	}
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		return u, err
+	}
+	u.driver = time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	return u, nil
+}
+
+// cpuTime returns what a process has used, with those of its children that have
+// ended: the fields utime, stime, cutime and cstime of proc_pid_stat(5), which
+// Linux counts in hundredths of a second.
+func cpuTime(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The second field is the name, in parentheses, and may hold anything.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var ticks int
+	for _, f := range fields[11:15] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
+// family returns the processes and their descendants.
+func family(servers []*process) []int {
+	var pids []int
+	for _, s := range servers {
+		pids = append(pids, s.cmd.Process.Pid)
+	}
+	for i := 0; i < len(pids); i++ {
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", pids[i]))
+		for _, f := range strings.Fields(string(children)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// memory is the most, in bytes, that was resident.
+type memory struct{ servers, driver float64 }
+
+// watchMemory looks every 100 ms until the function that it returns is called.
+func watchMemory(servers []*process) func() memory {
+	done, result := make(chan struct{}), make(chan memory)
+	go func() {
+		var most memory
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			var now float64
+			for _, pid := range family(servers) {
+				now += resident(pid)
+			}
+			most.servers = max(most.servers, now)
+			most.driver = max(most.driver, resident(os.Getpid()))
+			select {
+			case <-tick.C:
+			case <-done:
+				result <- most
+				return
+			}
+		}
+	}()
+	return func() memory {
+		close(done)
+		return <-result
+	}
+}
+
+// resident returns a process's resident memory in bytes, in which a page that k
+// processes share counts as a k-th of it, so that PostgreSQL's buffers count once;
+// 0 if the process has ended.
+func resident(pid int) float64 {
+	rollup, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	for line := range strings.Lines(string(rollup)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "Pss:" {
+			kib, _ := strconv.ParseFloat(f[1], 64)
+			return kib * 1024
+		}
+	}
+	return 0
+}
