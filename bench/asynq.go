@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -44,10 +43,7 @@ func (a *asynqSystem) open(ctx context.Context, dir string) error {
 	if a.o.appendfsync == "off" {
 		persistence = []string{"--appendonly", "no", "--save", ""}
 	}
-	a.redis, err = start(ctx, syscall.SIGTERM, func(ctx context.Context) *exec.Cmd {
-		return exec.CommandContext(ctx, "redis-server", append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", dir}, persistence...)...)
-	})
-	if err != nil {
+	if a.redis, err = start(exec.Command("redis-server", append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", dir}, persistence...)...)); err != nil {
 		return err
 	}
 	redis := asynq.RedisClientOpt{Addr: "127.0.0.1:" + port, PoolSize: 2 * clients}
@@ -60,7 +56,7 @@ func (a *asynqSystem) open(ctx context.Context, dir string) error {
 			LogLevel:          asynq.ErrorLevel,
 		}))
 	}
-	return poll(ctx, func() (bool, error) { return a.client.Ping() == nil, nil })
+	return ready(ctx, func(context.Context) error { return a.client.Ping() })
 }
 
 func (a *asynqSystem) submit(ctx context.Context, i int) error {

@@ -41,7 +41,7 @@ type system interface {
 // measure puts a system under all loads, each on an empty store below dir.
 func measure(ctx context.Context, newSystem func(n int) system, n int, dir string) (result, error) {
 	var r result
-	few := max(n/10, min(n, pace))
+	few := max(n/10, min(n, 50))
 	for _, load := range []struct {
 		name string
 		n    int
@@ -51,14 +51,14 @@ func measure(ctx context.Context, newSystem func(n int) system, n int, dir strin
 		{"drain", n, drain},
 		{"paced", few, paced},
 	} {
-		if err := run(ctx, newSystem(load.n), filepath.Join(dir, load.name), func(s system) error { return load.run(ctx, s, load.n, &r) }); err != nil {
+		if err := runLoad(ctx, newSystem(load.n), filepath.Join(dir, load.name), func(s system) error { return load.run(ctx, s, load.n, &r) }); err != nil {
 			return r, fmt.Errorf("%s: %w", load.name, err)
 		}
 	}
 	return r, nil
 }
 
-func run(ctx context.Context, s system, dir string, load func(system) error) (err error) {
+func runLoad(ctx context.Context, s system, dir string, load func(system) error) (err error) {
 	// Servers that run as another user have to get in.
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -40,26 +39,24 @@ func newOurs(program string) func(n int) system {
 	return func(n int) system { return &ours{program: program, n: n, ids: make([]string, n)} }
 }
 
-func (o *ours) open(ctx context.Context, dir string) error {
+func (o *ours) open(_ context.Context, dir string) error {
 	o.dir = dir
-	return o.start(ctx)
+	return o.start()
 }
 
-func (o *ours) start(ctx context.Context) error {
+func (o *ours) start() error {
 	port, err := freePort()
 	if err != nil {
 		return err
 	}
-	var stdout io.Reader
-	host, err := start(ctx, syscall.SIGTERM, func(ctx context.Context) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, o.program, "serve", "--listen", "127.0.0.1:"+port, "--db", filepath.Join(o.dir, "tasks.db"), "--param", "FailureRate=0")
-		stdout, err = cmd.StdoutPipe()
-		return cmd
-	})
+	cmd := exec.Command(o.program, "serve", "--listen", "127.0.0.1:"+port, "--db", filepath.Join(o.dir, "tasks.db"), "--param", "FailureRate=0")
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	o.host = host
+	if o.host, err = start(cmd); err != nil {
+		return err
+	}
 	o.url = "http://127.0.0.1:" + port + "/local/tasks"
 	o.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * clients}}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
@@ -79,7 +76,7 @@ func (o *ours) stop() {
 
 // delay is how long a task waits that is not to be worked yet: longer than it
 // takes to submit all.
-func (o *ours) delay() time.Duration { return time.Duration(3+o.n/1000) * time.Second }
+func (o *ours) delay() time.Duration { return time.Duration(2+o.n/1000) * time.Second }
 
 func (o *ours) submit(ctx context.Context, i int) error {
 	body := `{"answer":"forty-two"}`
@@ -109,7 +106,7 @@ func (o *ours) work(ctx context.Context) (time.Time, error) {
 	due := time.Now().Add(o.delay())
 	o.stop()
 	time.Sleep(time.Until(due))
-	err = o.start(ctx)
+	err = o.start()
 	return time.Now(), err
 }
 

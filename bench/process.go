@@ -14,26 +14,43 @@ import (
 	"time"
 )
 
-// process is a server that this program has started.
-type process struct {
-	cmd  *exec.Cmd
-	stop os.Signal
-}
+// patience is how long a server may take to start, and to stop before it is killed.
+const patience = 30 * time.Second
 
-// start starts a server, which ends when it gets the signal stop, and is sent
-// that when ctx ends.
-func start(ctx context.Context, stop os.Signal, cmd func(context.Context) *exec.Cmd) (*process, error) {
-	c := cmd(ctx)
-	c.Stderr = os.Stderr
-	c.Cancel = func() error { return c.Process.Signal(stop) }
-	c.WaitDelay = 10 * time.Second
-	return &process{cmd: c, stop: stop}, c.Start()
+// process is a server that this program has started.
+type process struct{ cmd *exec.Cmd }
+
+// start starts a server. It is the caller's to end it, also when ctx, with which
+// the command was made, has ended.
+func start(cmd *exec.Cmd) (*process, error) {
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &process{cmd}, nil
 }
 
 // end stops the server and waits until it is gone, however it ends.
 func (p *process) end() {
-	p.cmd.Process.Signal(p.stop)
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	late := time.AfterFunc(patience, func() { p.cmd.Process.Kill() })
+	defer late.Stop()
 	p.cmd.Wait()
+}
+
+// ready waits until a server answers.
+func ready(ctx context.Context, ping func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var last error
+	err := poll(ctx, func() (bool, error) {
+		last = ping(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("the server doesn't answer within %v: %w", patience, last)
+	}
+	return nil
 }
 
 // program finds an executable in PATH, or where Debian has PostgreSQL's.

@@ -115,24 +115,22 @@ func (r *riverPostgres) open(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	command := func(ctx context.Context, name string, args ...string) *exec.Cmd {
+	command := func(name string, args ...string) *exec.Cmd {
 		path, _ := program(name) // or Start says that there is none
-		cmd := exec.CommandContext(ctx, path, args...)
+		cmd := exec.Command(path, args...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner}
 		cmd.Stderr = os.Stderr
 		cmd.Dir = dir
 		return cmd
 	}
-	if err := command(ctx, "initdb", "--pgdata", dir, "--username", "postgres", "--auth", "trust", "--no-sync").Run(); err != nil {
+	if err := command("initdb", "--pgdata", dir, "--username", "postgres", "--auth", "trust", "--no-sync").Run(); err != nil {
 		return err
 	}
 	port, err := freePort()
 	if err != nil {
 		return err
 	}
-	r.postgres, err = start(ctx, syscall.SIGINT, func(ctx context.Context) *exec.Cmd {
-		return command(ctx, "postgres", "-D", dir, "-h", "127.0.0.1", "-p", port, "-c", "unix_socket_directories=", "-c", "log_min_messages=fatal", "-c", "fsync=on", "-c", "synchronous_commit=on")
-	})
+	r.postgres, err = start(command("postgres", "-D", dir, "-h", "127.0.0.1", "-p", port, "-c", "unix_socket_directories=", "-c", "log_min_messages=fatal", "-c", "fsync=on", "-c", "synchronous_commit=on"))
 	if err != nil {
 		return err
 	}
@@ -144,7 +142,7 @@ func (r *riverPostgres) open(ctx context.Context, dir string) error {
 	if r.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
-	if err := poll(ctx, func() (bool, error) { return r.pool.Ping(ctx) == nil, nil }); err != nil {
+	if err := ready(ctx, r.pool.Ping); err != nil {
 		return err
 	}
 	r.count = func(ctx context.Context, query string) (n int, err error) {
