@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os/exec"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -99,9 +100,11 @@ func (a *asynqSystem) wait(ctx context.Context) error {
 func (a *asynqSystem) servers() []*process { return []*process{a.redis} }
 
 func (a *asynqSystem) close() error {
+	var all sync.WaitGroup
 	for _, w := range a.workers {
-		w.Shutdown()
+		all.Go(w.Shutdown) // takes about a second
 	}
+	all.Wait()
 	if a.client != nil {
 		a.client.Close()
 		a.inspector.Close()
