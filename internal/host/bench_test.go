@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -37,6 +38,7 @@ func (w *doneWorker) Work(context.Context, task.Task) error {
 //
 //	go test ./internal/host -run '^$' -bench EndToEnd -benchtime 50000x
 func BenchmarkEndToEnd(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as tasks serve does
 	worker := &doneWorker{done: make(chan struct{})}
 	worker.left.Store(int64(b.N))
 	h, err := New(Config{

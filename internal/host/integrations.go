@@ -114,20 +114,27 @@ func requestID(m task.Message, ref int64) uuid.UUID {
 // besides the service's own: the HTTP response that the SDK got, of so many bytes.
 // more are names and values of further headers.
 func sdkResponse(contentType string, length int, request uuid.UUID, at time.Time, more ...string) []byte {
-	var one, all []byte
-	header := func(name, value string) {
-		one = fmt.Appendf(one, `,%q:%q`, name, value)
-		all = fmt.Appendf(all, `,%q:[%q]`, name, value)
+	headers := append([]string{"Content-Length", strconv.Itoa(length), "Content-Type", contentType, "Date", at.UTC().Format(http.TimeFormat)}, more...)
+	headers = append(headers, "x-amzn-RequestId", request.String())
+	out := append(make([]byte, 0, 1024), `"SdkHttpMetadata":{"AllHttpHeaders":{`...)
+	out = appendMembers(out, headers, `["`, `"]`)
+	out = append(out, `},"HttpHeaders":{`...)
+	out = appendMembers(out, headers, `"`, `"`)
+	out = append(out, `},"HttpStatusCode":200},"SdkResponseMetadata":{"RequestId":"`...)
+	return append(append(out, request.String()...), `"}`...)
+}
+
+// appendMembers appends names and values, in which there is nothing to escape, as
+// the members of a JSON object.
+func appendMembers(out []byte, pairs []string, before, after string) []byte {
+	for i := 0; i < len(pairs); i += 2 {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, '"'), pairs[i]...), `":`...)
+		out = append(append(append(out, before...), pairs[i+1]...), after...)
 	}
-	header("Content-Length", strconv.Itoa(length))
-	header("Content-Type", contentType)
-	header("Date", at.UTC().Format(http.TimeFormat))
-	for i := 0; i < len(more); i += 2 {
-		header(more[i], more[i+1])
-	}
-	header("x-amzn-RequestId", request.String())
-	return fmt.Appendf(nil, `"SdkHttpMetadata":{"AllHttpHeaders":{%s},"HttpHeaders":{%s},"HttpStatusCode":200},"SdkResponseMetadata":{"RequestId":"%s"}`,
-		all[1:], one[1:], request)
+	return out
 }
 
 func mustMarshal(v any) json.RawMessage {

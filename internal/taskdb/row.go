@@ -96,10 +96,11 @@ const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,
 // SQLite rewrites an index entry whenever a column of its condition is set, to
 // whatever value.
 const (
-	updateRow = `UPDATE tasks SET status = ?, run = ?, retries = ?, updated_at = ?, checks = ?, expires_at = ?, lease_until = ?,
+	updateColumns = `UPDATE tasks SET status = ?, run = ?, retries = ?, updated_at = ?, checks = ?, expires_at = ?, lease_until = ?,
 	owner = ?, execution_id = ?, error_type = ?, error_message = ?, attempts = ?, visible_at = ?, receives = ?, execution = ?, definition = ?, journal = ?,
-	next_attempt_at = ? WHERE id = ?`
-	updateIndexed = `UPDATE tasks SET live = ?, dead = ?, next_check_at = ? WHERE id = ?`
+	next_attempt_at = ?`
+	updateRow     = updateColumns + ` WHERE id = ?`
+	updateIndexed = updateColumns + `, live = ?, dead = ?, next_check_at = ? WHERE id = ?`
 )
 
 func (r *row) insertArgs() []any {
@@ -115,7 +116,7 @@ func (r *row) updateArgs() []any {
 	return []any{
 		string(r.Status), r.Run, r.Retries, r.UpdatedAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
 		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
-		r.NextAttemptAt.Milli(), r.key[:],
+		r.NextAttemptAt.Milli(),
 	}
 }
 

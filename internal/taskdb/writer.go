@@ -300,12 +300,12 @@ func (t *tx) put(r *row) { t.changed[r.key] = r }
 
 // update writes a row that was put.
 func (t *tx) update(r *row) error {
-	_, err := t.exec(updateRow, r.updateArgs()...)
+	query, args := updateRow, r.updateArgs()
 	t.counted[place(r.storedStatus)]--
 	t.counted[place(r.Status)]++
 	r.storedStatus = r.Status
-	if now := r.indexed(); err == nil && now != r.stored {
-		_, err = t.exec(updateIndexed, now.live, now.dead, now.nextCheck, r.key[:])
+	if now := r.indexed(); now != r.stored {
+		query, args = updateIndexed, append(args, now.live, now.dead, now.nextCheck)
 		switch {
 		case now.live && !r.stored.live:
 			t.liveChange++
@@ -314,6 +314,7 @@ func (t *tx) update(r *row) error {
 		}
 		r.stored = now
 	}
+	_, err := t.exec(query, append(args, r.key[:])...)
 	return err
 }
 
