@@ -124,9 +124,13 @@ func (w *writer) do(ctx context.Context, early bool, apply func(*tx) error) erro
 	}
 	select {
 	case <-op.applied:
+	case <-op.done:
+	}
+	select {
+	case <-op.applied: // also if it is done by now: what follows finds out
 		chain.last.Store(op)
 		return nil
-	case <-op.done:
+	default:
 		return op.err
 	}
 }
