@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,10 +117,12 @@ func (p pipe) SetReadDeadline(time.Time) error  { return nil }
 func TestStream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var failure error
+		var failure atomic.Pointer[error]
+		fail := func(err error) { failure.Store(&err) }
+		fail(nil)
 		c := New(func(ctx context.Context) (api.Stats, error) {
 			s, _ := stats(ctx)
-			return s, failure
+			return s, *failure.Load()
 		}, time.Second)
 		running, stop := context.WithCancel(t.Context())
 		go c.Run(running)
@@ -139,14 +142,14 @@ func TestStream(t *testing.T) {
 		if e := watch(t, stream); e.name != "sample" || !strings.Contains(e.data, `"at":"2000-01-01T00:00:04.000Z"`) {
 			t.Errorf("got %+v, want the sample of 4 s", e)
 		}
-		failure = errors.New("the disk is full")
+		fail(errors.New("the disk is full"))
 		if e := watch(t, stream); e != (event{"failure", `"the disk is full"`}) {
 			t.Errorf("got %+v, want the failure", e)
 		}
 		if e := watch(t, stream); e.name != "quiet" { // and not the failure each second
 			t.Errorf("got %+v, want nothing new", e)
 		}
-		failure = nil
+		fail(nil)
 		if e := watch(t, stream); e.name != "sample" {
 			t.Errorf("got %+v, want a sample", e)
 		}

@@ -1,9 +1,13 @@
 package dynamotable_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tasks/internal/awsconfig/awstest"
+	"tasks/internal/cost"
 	"tasks/internal/dynamotable"
 	"tasks/internal/task"
 	"tasks/internal/task/tasktest"
@@ -73,6 +78,87 @@ func TestCostOfASuccess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnits holds what package cost counts against what DynamoDB says that it was.
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 100, 300, 400, 512, 513, 900, 1024, 4000, 20_000} {
+		for failures := range 4 {
+			m := &meter{}
+			table, _, _ := open(t, &awstest.Transport{Edit: m.edit})
+			live(t, table, strings.Repeat("x", size), failures)
+			write, read := cost.Units(size, min(failures+1, 3), failures == 3)
+			if write != m.write || read != m.read {
+				t.Errorf("an answer of %d bytes, %d failures: counted %v write and %v read units, DynamoDB says %v and %v", size, failures, write, read, m.write, m.read)
+			}
+		}
+	}
+}
+
+// live takes a task through a life with so many failed attempts; the third is its
+// last.
+func live(t *testing.T, table *dynamotable.Table, answer string, failures int) {
+	t.Helper()
+	now, token := task.At(time.Now()), strings.Repeat("T", 26)
+	retry := task.RetryPolicy{MaxAttempts: 2, IntervalSeconds: 2, BackoffRate: 2}
+	submitted := task.New(newID(t), answer, time.Now())
+	if err := tasktest.Create(t.Context(), table, submitted); err != nil {
+		t.Fatal(err)
+	}
+	for n := range min(failures, 2) + 1 {
+		outcome, claimed, err := table.Claim(t.Context(), task.ClaimRequest{
+			Message: submitted.Message(), ExecutionID: execution, RetryCount: n, Retry: retry, Token: token, Now: now, Lease: time.Minute,
+		})
+		if err != nil || outcome != task.ClaimRun {
+			t.Fatalf("Claim: got %v, %v", outcome, err)
+		}
+		finish := task.FinishRequest{ID: submitted.ID, Token: token, Attempts: len(claimed.Attempts), Now: now, Retry: retry, Retention: retention}
+		if n < failures {
+			finish.Err = &task.Failure{Type: "WorkerError", Message: "simulated failure"}
+		}
+		if err := table.Finish(t.Context(), finish); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Plus(10 * time.Second)
+	}
+	if failures < 3 {
+		return
+	}
+	letter := task.DeadLetter{Message: submitted.Message(), Error: "WorkerError", Cause: `{"errorMessage":"simulated failure","errorType":"WorkerError"}`, ExecutionID: execution}
+	if outcome, _, err := table.DeadLetter(t.Context(), task.MarkRequest{DeadLetter: letter, Now: now, Retention: retention}); err != nil || outcome != task.Marked {
+		t.Fatalf("DeadLetter: got %v, %v", outcome, err)
+	}
+}
+
+// meter has DynamoDB say what each request consumes, and adds it up.
+type meter struct {
+	mu          sync.Mutex
+	write, read float64
+}
+
+func (m *meter) edit(operation string, _ *http.Request, body []byte, send send) (*http.Response, []byte, error) {
+	body = append(bytes.TrimSuffix(body, []byte("}")), `,"ReturnConsumedCapacity":"INDEXES"}`...)
+	resp, answer, err := send(body)
+	var out struct {
+		ConsumedCapacity *struct{ CapacityUnits float64 }
+		Type             string `json:"__type"`
+	}
+	if err != nil || json.Unmarshal(answer, &out) != nil {
+		return resp, answer, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case strings.HasSuffix(out.Type, "ConditionalCheckFailedException"):
+		m.write++ // DynamoDB Local does not say it; DynamoDB charges the item that is there, which has no KiB here
+	case out.ConsumedCapacity == nil:
+	case operation == "GetItem":
+		m.read += out.ConsumedCapacity.CapacityUnits
+	default:
+		m.write += out.ConsumedCapacity.CapacityUnits
+	}
+	return resp, answer, err
 }
 
 func TestLargeAnswerOutlivesItsRecord(t *testing.T) {

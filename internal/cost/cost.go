@@ -1,0 +1,220 @@
+// Package cost counts what tasks would be billed for on AWS, and prices it.
+//
+// It counts what the system does for a task from its submission to its end. Not in
+// it are what clients read, storage (and the backups of the table), what is billed
+// while nothing happens (the schedule, the pollers' empty receives, alarms), cold
+// starts and traces.
+package cost
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Life is what happened to a task.
+type Life struct {
+	AnswerBytes int
+	// Attempts are how long the worker took, each time.
+	Attempts []time.Duration
+	// Waited is how long it waited between them.
+	Waited time.Duration
+	// Dead tells that the last one failed too, and that it is in the DLQ.
+	Dead bool
+}
+
+// Setup is what of the deployment matters.
+type Setup struct {
+	Express  bool
+	MemoryMB int // of each function
+	// Batch is how many messages the poller gets at once, up to 10: what waits.
+	Batch int
+}
+
+// Usage is how much of each item is used, by its name in the price table.
+type Usage map[string]float64
+
+// Items are the items in the order of the flow.
+var Items = []string{
+	"API request", "Lambda request", "Lambda GB-second", "SQS request", "state transition", "EXPRESS request", "EXPRESS GB-second",
+	"DynamoDB write unit", "DynamoDB read unit", "log GB",
+}
+
+const (
+	// request is what a request to a service takes a function: an assumption.
+	request = 6 * time.Millisecond
+	// countBatch is how many changes of the table the count function gets at once,
+	// of which a task makes three, and two more for each retry.
+	countBatch = 1000
+	// errorEvent and deadLetter are the bytes of what is logged for a failed attempt
+	// (by the state machine, at level ERROR) and for a dead letter (by the monitor).
+	// Nothing is logged for a success.
+	errorEvent, deadLetter = 700, 600
+	// expressStep is what billing rounds an EXPRESS execution's duration up to, and
+	// expressMB the least memory that it is billed with.
+	expressStep, expressMB = 100 * time.Millisecond, 64
+)
+
+// Of returns what a task's life uses.
+func Of(l Life, s Setup) Usage {
+	u := Usage{}
+	attempts, batch := float64(len(l.Attempts)), float64(s.Batch)
+	failed := attempts
+	if !l.Dead {
+		failed = max(0, attempts-1)
+	}
+	invoke := func(n float64, lasting time.Duration) {
+		u["Lambda request"] += n
+		u["Lambda GB-second"] += n * lasting.Seconds() * float64(s.MemoryMB) / 1024
+	}
+	u["API request"] = 1
+	invoke(1, 2*request)           // submit: a record, a message
+	invoke(1/batch, 2*request)     // poller: it starts ten at once
+	u["SQS request"] = 1 + 2/batch // sent; received and deleted with its batch
+	running := l.Waited
+	for _, worked := range l.Attempts {
+		lasting := worked + 2*request // claim, finish
+		invoke(1, lasting)
+		running += lasting + request
+	}
+	changes := 1 + 2*attempts
+	if l.Dead {
+		invoke(1, 3*request) // monitor: a read, a write, a metric
+		u["SQS request"] += 3
+		running += request
+		changes++
+	}
+	invoke(changes/countBatch, 4*request)
+	if s.Express {
+		u["EXPRESS request"] = 1
+		steps := (running + expressStep - 1) / expressStep
+		u["EXPRESS GB-second"] = (steps * expressStep).Seconds() * expressMB / 1024
+	} else {
+		u["state transition"] = Transitions(len(l.Attempts), l.Dead)
+	}
+	u["DynamoDB write unit"], u["DynamoDB read unit"] = Units(l.AnswerBytes, len(l.Attempts), l.Dead)
+	u["log GB"] = failed * errorEvent / 1e9
+	if l.Dead {
+		u["log GB"] += deadLetter / 1e9
+	}
+	return u
+}
+
+// Transitions returns the state transitions of a STANDARD execution: one for each
+// state that is entered and one for each retry ("Step Functions counts a state
+// transition each time a step of your workflow is executed", AWS Step Functions
+// pricing). Neither its start nor its end is said to be one.
+func Transitions(attempts int, dead bool) float64 {
+	if dead {
+		return float64(attempts) + 2 // DeadLetter, Failed
+	}
+	return float64(attempts)
+}
+
+// Sizes of items of the table, in bytes, with ids and names of the usual length.
+// Package dynamotable's tests hold Units against what DynamoDB Local says.
+const (
+	inlineAnswer  = 512 // dynamotable's maxInlineAnswer
+	answerItem    = 130 // what a large answer has besides itself
+	createdRecord = 160
+	claimed       = 230 // what the first claim adds
+	failedAttempt = 118
+	nextAttempt   = 11 // what a claim adds after a failure
+	deadRecord    = 97
+)
+
+// Units returns the write and read units of a task's record: a write takes one for
+// each begun KiB of the item, and one for each entry of the index that it adds or
+// removes; a read, all of which are consistent, one for each begun 4 KiB.
+func Units(answerBytes, attempts int, dead bool) (write, read float64) {
+	begun := func(size, of int) float64 { return float64((size + of - 1) / of) }
+	size, readAnswer := createdRecord, 0.0
+	if answerBytes <= inlineAnswer {
+		size += answerBytes
+	} else {
+		size += 30
+		write += begun(answerBytes+answerItem, 1024)
+		readAnswer = begun(answerBytes+answerItem, 4096)
+		write++ // the first claim guesses that there is none
+	}
+	write += begun(size, 1024) + 1
+	for n := range attempts {
+		if n == 0 {
+			size += claimed
+		} else {
+			size += nextAttempt
+			read += begun(size, 4096)
+		}
+		read += readAnswer
+		write += begun(size, 1024)
+		if last := n == attempts-1; !last || dead {
+			size += failedAttempt
+			write += begun(size, 1024)
+		} else {
+			write += begun(size+16, 1024) + 2
+		}
+	}
+	if dead {
+		read += begun(size, 4096)
+		write += begun(size+deadRecord, 1024) + 2
+	}
+	return write, read
+}
+
+// Add adds n times what v is.
+func (u Usage) Add(v Usage, n float64) {
+	for item, used := range v {
+		u[item] += n * used
+	}
+}
+
+// Prices is a price table.
+type Prices struct {
+	Region string             `json:"region"`
+	AsOf   string             `json:"asOf"`
+	Note   string             `json:"note"`
+	Prices map[string]float64 `json:"prices"` // US dollars for one
+}
+
+//go:embed prices.json
+var prices []byte
+
+// List returns the price table.
+func List() Prices {
+	var p Prices
+	if err := json.Unmarshal(prices, &p); err != nil {
+		panic(fmt.Sprintf("prices.json: %v", err)) // it is part of the binary, and tested
+	}
+	return p
+}
+
+// Of returns the price of what is used, in US dollars.
+func (p Prices) Of(u Usage) float64 {
+	sum := 0.0
+	for item, used := range u {
+		sum += used * p.Prices[item]
+	}
+	return sum
+}
+
+// Failing returns the lives of tasks of which each attempt fails with a
+// probability, with how many of them there are of one, as the workflow retries them:
+// after 2 s, after 4 s, then the DLQ.
+func Failing(rate float64, answerBytes int, worked time.Duration) (lives []Life, shares []float64) {
+	waits := []time.Duration{0, 2 * time.Second, 6 * time.Second}
+	left := 1.0
+	for n := 1; n <= len(waits); n++ {
+		l := Life{AnswerBytes: answerBytes, Waited: waits[n-1]}
+		for range n {
+			l.Attempts = append(l.Attempts, worked)
+		}
+		lives, shares = append(lives, l), append(shares, left*(1-rate))
+		left *= rate
+		if n == len(waits) {
+			l.Dead = true
+			lives, shares = append(lives, l), append(shares, left)
+		}
+	}
+	return lives, shares
+}

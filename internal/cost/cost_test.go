@@ -1,0 +1,142 @@
+package cost
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	tasks "tasks"
+	"tasks/internal/asl"
+)
+
+// The transitions of executions of the state machine as it is.
+func TestTransitions(t *testing.T) {
+	t.Parallel()
+	definition, err := tasks.Files.ReadFile("statemachine/task.asl.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine, err := asl.Parse(definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for failures := range 4 {
+		dead := failures == 3
+		attempts := min(failures+1, 3)
+		if got, want := transitionsOf(t, machine, failures), Transitions(attempts, dead); got != want {
+			t.Errorf("after %d failures: counted %v, want the engine's %v", failures, want, got)
+		}
+	}
+}
+
+// transitionsOf runs an execution whose first attempts fail and counts the states
+// that it enters and the retries.
+func transitionsOf(t *testing.T, machine *asl.Machine, failures int) float64 {
+	t.Helper()
+	x := machine.NewExecution()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	count, scheduled := 0.0, 0.0
+	next := []asl.Event{{Kind: asl.Start, Time: at, Start: &asl.StartInput{ExecutionID: "e", Input: json.RawMessage(`{"taskId":"t","run":1}`)}}}
+	for len(next) > 0 {
+		event := next[0]
+		next = next[1:]
+		commands, history, err := x.Step(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range history {
+			switch {
+			case strings.HasSuffix(h.Type, "StateEntered"):
+				count++
+				scheduled = 0
+			case h.Type == "TaskScheduled":
+				if scheduled++; scheduled > 1 {
+					count++
+				}
+			}
+		}
+		for _, c := range commands {
+			switch c := c.(type) {
+			case asl.SetTimer:
+				at = c.At
+				next = append(next, asl.Event{Kind: asl.TimerFired, Time: at, Ref: c.Ref})
+			case asl.InvokeTask:
+				answer := asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: c.Ref, Output: json.RawMessage(`{"Payload":{}}`)}
+				if c.State == "Process" && failures > 0 {
+					failures--
+					answer = asl.Event{Kind: asl.TaskFailed, Time: at, Ref: c.Ref, Error: "WorkerError"}
+				}
+				next = append(next, answer)
+			}
+		}
+	}
+	if x.Status() == asl.Running {
+		t.Fatal("the execution has not ended")
+	}
+	return count
+}
+
+func TestEveryItemHasAPrice(t *testing.T) {
+	t.Parallel()
+	list := List()
+	if _, err := time.Parse(time.DateOnly, list.AsOf); err != nil || list.Region == "" {
+		t.Errorf("the table is of %q, region %q", list.AsOf, list.Region)
+	}
+	if len(list.Prices) != len(Items) {
+		t.Errorf("%d prices for %d items", len(list.Prices), len(Items))
+	}
+	for _, express := range []bool{false, true} {
+		for item := range Of(Life{Attempts: make([]time.Duration, 3), Dead: true}, Setup{Express: express, MemoryMB: 128, Batch: 10}) {
+			if list.Prices[item] <= 0 || !slices.Contains(Items, item) {
+				t.Errorf("%q costs %v", item, list.Prices[item])
+			}
+		}
+	}
+}
+
+func TestFailing(t *testing.T) {
+	t.Parallel()
+	lives, shares := Failing(0.3, 100, time.Second)
+	attempts, dead, sum := 0.0, 0.0, 0.0
+	for i, l := range lives {
+		sum += shares[i]
+		attempts += shares[i] * float64(len(l.Attempts))
+		if l.Dead {
+			dead += shares[i]
+		}
+	}
+	for _, row := range []struct {
+		name      string
+		got, want float64
+	}{{"all", sum, 1}, {"attempts", attempts, 1 + 0.3 + 0.09}, {"dead", dead, 0.027}} {
+		if math.Abs(row.got-row.want) > 1e-9 {
+			t.Errorf("%s: got %v, want %v", row.name, row.got, row.want)
+		}
+	}
+}
+
+// A bill by hand: a task that succeeds at once, batches of ten, a worker of 88 ms.
+func TestOf(t *testing.T) {
+	t.Parallel()
+	l := Life{AnswerBytes: 100, Attempts: []time.Duration{88 * time.Millisecond}}
+	want := map[string]float64{
+		"API request": 1, "Lambda request": 1 + 0.1 + 1 + 0.003, "SQS request": 1.2, "state transition": 1,
+		"DynamoDB write unit": 6, "DynamoDB read unit": 0, "log GB": 0,
+		"Lambda GB-second": (0.012 + 0.0012 + 0.1 + 0.003*0.024) / 8,
+	}
+	got := Of(l, Setup{MemoryMB: 128, Batch: 10})
+	if len(got) != len(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for item, n := range want {
+		if math.Abs(got[item]-n) > 1e-9 {
+			t.Errorf("%s: got %v, want %v", item, got[item], n)
+		}
+	}
+	if got := Of(l, Setup{Express: true, MemoryMB: 128, Batch: 10}); got["EXPRESS GB-second"] != 0.2*64/1024 || got["EXPRESS request"] != 1 {
+		t.Errorf("EXPRESS: got %v, want 106 ms rounded up to 200 ms of 64 MB", got)
+	}
+}
