@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test sim bugs crash disk clock overload fuzz race lint vuln api-test console-test bench peers aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test sim bugs crash disk clock overload fuzz race lint vuln api-test console-test bench peers bench-start aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -82,6 +82,9 @@ bench: ## Measure tasks per second, and reads in a small and a large file
 
 peers: ## Compare the one-machine host with other task queues (bench/README.md); PEERS_FLAGS=-smoke
 	cd bench && go run . $(PEERS_FLAGS)
+
+bench-start: ## Measure how the functions start, beside Node.js (N=20 times each)
+	@N=$(N) scripts/bench-start
 
 aws-test: ## Run the contracts' suites on the AWS adapters, against emulators on loopback
 	scripts/test-aws
