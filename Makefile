@@ -2,7 +2,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run tool test sim bugs crash disk clock overload fuzz race lint vuln api-test console-test bench peers bench-start aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
+.PHONY: help run tool test sim scale bugs crash disk clock overload fuzz race lint vuln api-test console-test bench peers bench-start aws-test lambda-test e2e-aws smoke build deploy-dev deploy-prod logs remove clean
 
 STAGE ?= dev
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -36,6 +36,9 @@ test: ## Run every test that needs Go alone
 sim: ## Simulate both hosts with faults, SEEDS=1000 runs; SEED=7 is one run with its history
 	@bash -o pipefail -c "FIRST=$(FIRST) SEEDS=$(or $(SEEDS),1000) SEED=$(SEED) go test -count=1 -timeout 0 -v $(FAST) \
 		./internal/simulation/cloud ./internal/host -run TestSimulation | grep -Ev '^ *(=== |--- PASS|PASS$$)'"
+
+scale: ## Work off a backlog under AWS's quotas, in virtual time; TASKS=1000000 tasks
+	TASKS=$(or $(TASKS),1000000) go test -count=1 -timeout 0 -v ./internal/simulation/cloud -run TestScale
 
 bugs: ## Plant bugs one by one, and check that the simulation finds each
 	scripts/plant-bugs

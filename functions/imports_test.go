@@ -45,7 +45,7 @@ func standard(path string) bool {
 
 // oneMachine is what only the one-machine host and its tool are linked with.
 var oneMachine = []string{
-	"tasks/cmd", "tasks/internal/asl", "tasks/internal/client", "tasks/internal/console",
+	"tasks/cmd", "tasks/internal/asl", "tasks/internal/client", "tasks/internal/console", "tasks/internal/cost",
 	"tasks/internal/host", "tasks/internal/samtemplate", "tasks/internal/taskdb",
 	"modernc.org", "github.com/aws/aws-sdk-go-v2/config",
 }
