@@ -50,12 +50,12 @@ func fill(b *testing.B, db *DB, n int) {
 	}
 }
 
-// BenchmarkRead shows that a page and a record cost the same in a small file
-// and in a large one.
+// BenchmarkRead shows that a page, the counts and a record cost the same in a small
+// file and in a large one.
 //
 //	go test ./internal/taskdb -run '^$' -bench Read
 func BenchmarkRead(b *testing.B) {
-	for _, n := range []int{1_000, 200_000} {
+	for _, n := range []int{1_000, 100_000, 1_000_000} {
 		db, err := Open(filepath.Join(b.TempDir(), "tasks.db"))
 		if err != nil {
 			b.Fatal(err)
@@ -92,6 +92,13 @@ func BenchmarkRead(b *testing.B) {
 				}
 			})
 		}
+		b.Run(fmt.Sprintf("counts/tasks=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := db.Counts(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 		b.Run(fmt.Sprintf("get/tasks=%d", n), func(b *testing.B) {
 			for b.Loop() {
 				if _, err := db.Get(b.Context(), middle); err != nil {

@@ -22,8 +22,9 @@ import (
 const (
 	// applicationID marks a file as ours (PRAGMA application_id): "TASK".
 	applicationID = 0x5441534b
-	// schemaVersion is the PRAGMA user_version of schema.sql.
-	schemaVersion = 2
+	// schemaVersion is the PRAGMA user_version of schema.sql. From 2 to 3 the journals
+	// changed: an older version can't read an answer without what is around it.
+	schemaVersion = 3
 	// fromVersion1 is what a file of version 1 lacks, besides whole tables.
 	fromVersion1 = `ALTER TABLE tasks ADD COLUMN labels TEXT NOT NULL DEFAULT '';
 		ALTER TABLE tasks ADD COLUMN next_attempt_at INTEGER NOT NULL DEFAULT 0;`

@@ -15,16 +15,20 @@
 //     run and the events that drove it, in order. Replaying them gives its
 //     state and its history.
 //
-// So a task that succeeds at once costs one insert and four updates of one
+// So a task that succeeds at once costs one insert and two updates of one
 // row, all of them small: an answer of more than maxInlineAnswer bytes lives in
 // table answers. Two partial indexes, on live and on dead tasks, serve the
 // start of the host, reconcile and the listings; a finished task is in neither.
 //
 // # Writing
 //
-// One goroutine writes (see writer). It takes whatever operations wait, applies
-// them to the rows in memory, writes each row that changed once, commits, and
-// only then answers: many callers share one fsync, and none waits for a timer.
+// One goroutine writes (see writer). It takes whatever operations wait, and those
+// that come while others run, applies them to the rows in memory, writes each row
+// that changed once, commits, and only then answers: many callers share one fsync,
+// and none waits for a timer. What a workflow does in a row is a Chain, of which the
+// first steps are answered when they are applied: the start of an execution shares a
+// commit, and a write of the row, with its first claim, and an outcome with the
+// execution's next step.
 // A row that was read stays in a cache while it is live. Readers have
 // connections of their own and see what was committed.
 package taskdb
