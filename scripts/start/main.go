@@ -1,6 +1,6 @@
 // Command start measures how fast Lambda functions start: it is the Lambda Runtime
-// API (runtime.go) and the AWS services that they ask (aws.go), both on loopback,
-// and runs each function ROUNDS times, in turn, for two invocations. scripts/bench-start
+// API (runtime.go) and the AWS services that they ask (aws.go), both on loopback, and
+// runs each function some times, in turn, for two invocations. scripts/bench-start
 // builds what it runs.
 //
 // Nothing here is as slow as in Lambda: no download, no new machine, a warm page
@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -50,21 +51,29 @@ type function struct {
 
 func main() {
 	log.SetFlags(0)
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
 	rounds := flag.Int("rounds", 20, "how often each function is started; one more start of each, before, does not count")
 	goDir := flag.String("go", "", "`folder` of the Go functions: NAME/bootstrap")
 	nodeDir := flag.String("node", "", "`folder` of the Node functions: NAME/index.js")
-	loop := flag.String("loop", "", "`file` of the small client of the Runtime API, for the Node functions")
+	small := flag.String("client", "", "`file` of the small client of the Runtime API, for the Node functions")
 	ric := flag.String("ric", "", "`file` of AWS's client of the Runtime API, if it could be built")
 	only := flag.String("only", "", "`names` of functions, with commas")
-	tls := flag.Bool("tls", false, "speak TLS with the AWS services")
+	tls := flag.Bool("tls", false, "speak TLS with the AWS services, as in Lambda")
 	flag.Parse()
+
 	services, err := newServices(*tls)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	functions, err := load(*goDir, *nodeDir, *loop, *ric, services)
+	defer services.close()
+	functions, err := load(*goDir, *nodeDir, *small, *ric, services)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if *only != "" {
 		functions = slices.DeleteFunc(functions, func(f function) bool {
@@ -75,11 +84,8 @@ func main() {
 	for round := range *rounds + 1 {
 		for i, f := range functions {
 			s, err := measure(f)
-			if err == nil {
-				err = services.problem()
-			}
-			if err != nil {
-				log.Fatalf("%s on %s: %v", f.name, f.runtime, err)
+			if err := cmp.Or(services.problem(), err); err != nil {
+				return fmt.Errorf("%s on %s: %w", f.name, f.runtime, err)
 			}
 			if round > 0 {
 				samples[i] = append(samples[i], s)
@@ -87,10 +93,11 @@ func main() {
 		}
 	}
 	report(os.Stdout, functions, samples)
+	return nil
 }
 
 // load returns what there is to measure.
-func load(goDir, nodeDir, loop, ric string, services *services) ([]function, error) {
+func load(goDir, nodeDir, small, ric string, services *services) ([]function, error) {
 	var environments map[string]map[string]string
 	var expected map[string]json.RawMessage
 	if err := readJSON("events/env.json", &environments); err != nil {
@@ -122,7 +129,7 @@ func load(goDir, nodeDir, loop, ric string, services *services) ([]function, err
 		}
 		f.node, f.size = true, size
 		f.env = append(slices.Clip(f.env), "LAMBDA_TASK_ROOT="+filepath.Dir(bundle), "_HANDLER=index.handler")
-		for _, client := range []struct{ runtime, file string }{{"Node, AWS's client", ric}, {"Node, small client", loop}} {
+		for _, client := range []struct{ runtime, file string }{{"Node, AWS's client", ric}, {"Node, small client", small}} {
 			if client.file == "" {
 				continue
 			}
