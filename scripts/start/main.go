@@ -166,7 +166,7 @@ func environment(id string, variables map[string]string, services *services) []s
 		env = append(env, name+"="+value)
 	}
 	// Whatever the caller asks of Go's runtime, for a closer look.
-	for _, name := range []string{"GODEBUG", "GOGC", "GOMEMLIMIT", "GOMAXPROCS"} {
+	for _, name := range []string{"GODEBUG", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "SSL_CERT_DIR"} {
 		if value := os.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}
