@@ -38,7 +38,9 @@ func newServices(tls bool) (*services, error) {
 		return s, nil
 	}
 	s.server.StartTLS()
-	// Beside all others of this machine: a client reads them all, here as in Lambda.
+	// Beside all others of this machine. A Go client reads them all, from the bundle
+	// and then once more from SSL_CERT_DIR's files, here as on Amazon Linux 2023
+	// (https://go.dev/issue/79018).
 	roots, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
 	if err != nil {
 		return nil, err

@@ -4,8 +4,8 @@
 // builds what it runs.
 //
 // Nothing here is as slow as in Lambda: no download, no new machine, a warm page
-// cache, whole processors. What is left is the part that the function's own code
-// takes.
+// cache, a faster processor. What is left is the part that the function's own code
+// takes. With -tls and -cpu the first invocation comes near to Lambda's.
 package main
 
 import (
@@ -64,6 +64,7 @@ func run() error {
 	ric := flag.String("ric", "", "`file` of AWS's client of the Runtime API, if it could be built")
 	only := flag.String("only", "", "`names` of functions, with commas")
 	tls := flag.Bool("tls", false, "speak TLS with the AWS services, as in Lambda")
+	cpu := flag.Float64("cpu", 0, "`share` of one processor that a function has once it has started; 0.072 is Lambda's at 128 MB (128 of 1,769)")
 	flag.Parse()
 
 	services, err := newServices(*tls)
@@ -80,10 +81,17 @@ func run() error {
 			return !slices.Contains(strings.Split(*only, ","), f.name)
 		})
 	}
+	var limit *throttle
+	if *cpu > 0 {
+		if limit, err = newThrottle(*cpu); err != nil {
+			return err
+		}
+		defer limit.close()
+	}
 	samples := make([][]sample, len(functions))
 	for round := range *rounds + 1 {
 		for i, f := range functions {
-			s, err := measure(f)
+			s, err := measure(f, limit)
 			if err := cmp.Or(services.problem(), err); err != nil {
 				return fmt.Errorf("%s on %s: %w", f.name, f.runtime, err)
 			}

@@ -33,6 +33,8 @@ type sample struct {
 // runtimeAPI is Lambda's Runtime API, version 2018-06-01, for one process.
 type runtimeAPI struct {
 	f     function
+	limit *throttle
+	pid   chan int      // gets the process, once
 	ended chan error    // gets what becomes of the function, once
 	gone  chan struct{} // closed when the process has been ended
 
@@ -42,9 +44,10 @@ type runtimeAPI struct {
 	responded []time.Time
 }
 
-// measure starts a function and ends it after the invocations.
-func measure(f function) (sample, error) {
-	api := &runtimeAPI{f: f, ended: make(chan error, 1), gone: make(chan struct{})}
+// measure starts a function and ends it after the invocations, for which it is
+// throttled, if there is a limit.
+func measure(f function, limit *throttle) (sample, error) {
+	api := &runtimeAPI{f: f, limit: limit, pid: make(chan int, 1), ended: make(chan error, 1), gone: make(chan struct{})}
 	server := httptest.NewServer(api)
 	defer server.Close()
 
@@ -59,6 +62,7 @@ func measure(f function) (sample, error) {
 	if err := cmd.Start(); err != nil {
 		return sample{}, err
 	}
+	api.pid <- cmd.Process.Pid
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 
@@ -123,6 +127,11 @@ func (a *runtimeAPI) invoke(w http.ResponseWriter, now time.Time) {
 	a.next = append(a.next, now)
 	n := len(a.next)
 	a.mu.Unlock()
+	if n == 1 {
+		if err := a.limit.add(<-a.pid); err != nil {
+			a.end(err)
+		}
+	}
 	if n > invocations {
 		a.end(nil)
 		<-a.gone
