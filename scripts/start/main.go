@@ -10,16 +10,19 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
 	"maps"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // memorySize is the functions' MemorySize in template.yaml, in MB.
@@ -51,12 +54,14 @@ type function struct {
 
 func main() {
 	log.SetFlags(0)
-	if err := run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run() error {
+func run(ctx context.Context) error {
 	rounds := flag.Int("rounds", 20, "how often each function is started; one more start of each, before, does not count")
 	goDir := flag.String("go", "", "`folder` of the Go functions: NAME/bootstrap")
 	nodeDir := flag.String("node", "", "`folder` of the Node functions: NAME/index.js")
@@ -91,7 +96,7 @@ func run() error {
 	samples := make([][]sample, len(functions))
 	for round := range *rounds + 1 {
 		for i, f := range functions {
-			s, err := measure(f, limit)
+			s, err := measure(ctx, f, limit)
 			if err := cmp.Or(services.problem(), err); err != nil {
 				return fmt.Errorf("%s on %s: %w", f.name, f.runtime, err)
 			}

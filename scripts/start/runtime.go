@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ type runtimeAPI struct {
 
 // measure starts a function and ends it after the invocations, for which it is
 // throttled, if there is a limit.
-func measure(f function, limit *throttle) (sample, error) {
+func measure(ctx context.Context, f function, limit *throttle) (sample, error) {
 	api := &runtimeAPI{f: f, limit: limit, pid: make(chan int, 1), ended: make(chan error, 1), gone: make(chan struct{})}
 	server := httptest.NewServer(api)
 	defer server.Close()
@@ -66,6 +67,8 @@ func measure(f function, limit *throttle) (sample, error) {
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("the function takes too long"))
+	defer cancel()
 	var s sample
 	var err error
 	select {
@@ -77,10 +80,10 @@ func measure(f function, limit *throttle) (sample, error) {
 		<-exited
 	case err = <-exited:
 		err = fmt.Errorf("the function has ended: %v", err)
-	case <-time.After(patience):
+	case <-ctx.Done():
 		_ = cmd.Process.Kill()
 		<-exited
-		err = errors.New("the function takes too long")
+		err = context.Cause(ctx)
 	}
 	close(api.gone)
 	if err != nil {
