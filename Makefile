@@ -86,8 +86,8 @@ bench: ## Measure tasks per second, and reads in a small and a large file
 peers: ## Compare the one-machine host with other task queues (bench/README.md); PEERS_FLAGS=-smoke
 	cd bench && go run . $(PEERS_FLAGS)
 
-bench-start: ## Measure how the functions start, beside Node.js; ROUNDS=20, FLAGS=-tls
-	@ROUNDS=$(ROUNDS) scripts/bench-start $(FLAGS)
+bench-start: ## Measure how the functions start, beside Node.js 20; ROUNDS=20, FLAGS=-tls
+	@$(SAM_ENV) ROUNDS=$(ROUNDS) FLAGS="$(FLAGS)" scripts/bench-start
 
 aws-test: ## Run the contracts' suites on the AWS adapters, against emulators on loopback
 	scripts/test-aws
