@@ -230,8 +230,12 @@ func (s *simulated) intercept(l *life, op taskdb.Operation, do func() error) err
 		return task.Errorf(task.Unavailable, "disk I/O error")
 	}
 	err := do()
-	if !w.Park(l.alive, key+" done", func() time.Duration { // on disk by now, an early one too
-		if written[op.Name] && err == nil {
+	early := op.Name == "Finish" // it is on disk when all have come to rest, and not before
+	if written[op.Name] && err == nil && !early {
+		s.wrote(l, op)
+	}
+	if !w.Park(l.alive, key+" done", func() time.Duration {
+		if early && err == nil {
 			s.wrote(l, op)
 		}
 		w.Record("%s done: %s", key, task.KindOf(err))
