@@ -62,6 +62,12 @@ type Client struct {
 // New returns a client. It connects when it is first used.
 func New(cfg Config) (*Client, error) {
 	u, err := url.Parse(cfg.URL)
+	if err == nil { // an odd zone of an IPv6 address is not read as it is written
+		var again *url.URL
+		if again, err = url.Parse(u.String()); err == nil && again.Host != u.Host {
+			err = errors.New("its host is not what it seems")
+		}
+	}
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, fmt.Errorf("%q is no URL of an API: want one such as http://127.0.0.1:3000/local", cfg.URL)
 	}
