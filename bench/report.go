@@ -106,7 +106,7 @@ func values(results []result, c column) []float64 {
 // cell shows the sorted values, and what they are of ours, unless that is 0.
 func cell(sorted []float64, ours float64) string {
 	if len(sorted) == 0 {
-		return "failed"
+		return "–"
 	}
 	m := median(sorted)
 	s := digits(m)
