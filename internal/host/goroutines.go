@@ -9,7 +9,7 @@ import (
 const maxIdle = 64
 
 // goroutines runs functions in goroutines that are used again: a new one has its
-// stack to grow first, which takes as long as half of what an invocation does.
+// stack to grow first, again and again, as it goes deeper.
 type goroutines struct {
 	ctx     context.Context // they end with it, when they have nothing to do
 	idle    chan func()
