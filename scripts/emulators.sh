@@ -11,8 +11,10 @@ cache=${TASKS_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tasks-test-aws}
 logs=$(mktemp -d)
 pids=()
 
+failure=
 fail() {
-	echo "${0##*/}: $*" >&2
+	failure="${0##*/}: $*"
+	echo "$failure" >&2
 	exit 2 # with the servers' logs
 }
 
@@ -25,6 +27,7 @@ stop() {
 	fi
 	if ((status == 2)); then
 		tail -n 20 "$logs"/*.log >&2 || true
+		[[ -z $failure ]] || echo "$failure" >&2 # again, where a reader looks first
 	fi
 	rm -rf "$logs"
 	exit "$status"
