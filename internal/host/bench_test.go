@@ -3,7 +3,6 @@ package host
 import (
 	"bytes"
 	"context"
-
 	"io"
 	"log/slog"
 	"net"
@@ -82,7 +81,8 @@ func BenchmarkEndToEnd(b *testing.B) {
 	}
 	all.Wait()
 	<-worker.done
-	stop() // and wait until every success is recorded
+	client.CloseIdleConnections() // one that was never used would be waited for, for 5 s
+	stop()                        // and wait until every success is recorded
 	if err := <-served; err != nil {
 		b.Error(err)
 	}

@@ -94,7 +94,13 @@ func (h *testHost) do(method, path, body string) *httptest.ResponseRecorder {
 
 func (h *testHost) submit(answer string) task.ID {
 	h.t.Helper()
-	body, _ := json.Marshal(map[string]string{"answer": answer})
+	return h.submitLater(answer, 0)
+}
+
+// submitLater submits a task that is delayed.
+func (h *testHost) submitLater(answer string, delaySeconds int) task.ID {
+	h.t.Helper()
+	body, _ := json.Marshal(map[string]any{"answer": answer, "delaySeconds": delaySeconds})
 	w := h.do("POST", "/tasks", string(body))
 	var accepted api.Accepted
 	if err := json.Unmarshal(w.Body.Bytes(), &accepted); err != nil || w.Code != http.StatusAccepted {

@@ -39,9 +39,10 @@ func (db *DB) DefinitionBody(ctx context.Context, id int64) (body string, err er
 }
 
 // StartExecution keeps the beginning of an execution and takes the message that
-// asked for it off the queue, in one. In a Chain it returns when that is applied. It tells whether it did: it doesn't if
-// the execution runs already. The error is of kind Closed if it has ended or
-// the task has gone on without it.
+// asked for it off the queue, in one. In a Chain it returns when that is applied.
+// It tells whether it did: it doesn't if the execution runs already. The error is
+// of kind Closed if it has ended, the task has gone on without it, or there is no
+// task: the message was received before its creation failed.
 func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, err error) {
 	err = db.change(ctx, Operation{Name: "StartExecution", Task: e.TaskID, early: true}, func(tx *tx, r *row) (bool, error) {
 		switch {
@@ -56,6 +57,9 @@ func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, er
 		started = true
 		return true, nil
 	})
+	if task.IsKind(err, task.NotFound) {
+		err = task.Errorf(task.Closed, "execution %s has no task", e.ExecutionName())
+	}
 	return started, err
 }
 

@@ -112,6 +112,14 @@ func (q *Queue) pushOnCommit(tx *tx, r *row) {
 	tx.onCommit(func() { q.push(m) })
 }
 
+// pushNew puts the message of a new row in memory at once, so that the start of its
+// execution may share the commit of its creation. If there is no commit the message
+// is dropped, and who has received it finds no task.
+func (q *Queue) pushNew(tx *tx, r *row) {
+	tx.onFailure(func() { q.forget(r.key, r.Run) })
+	q.push(&queued{key: r.key, run: r.Run, sentAt: r.visibleAt, visibleAt: r.visibleAt})
+}
+
 func (q *Queue) push(m *queued) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -247,6 +255,10 @@ func (q *Queue) settle(ctx context.Context, op Operation, r Received, change fun
 		}
 		return true, change(tx, row)
 	})
+	if task.IsKind(err, task.NotFound) { // there is no task that it could be of
+		q.forget(m.key, m.run)
+		return nil
+	}
 	if err != nil {
 		q.push(&queued{key: m.key, run: m.run, receives: m.receives - 1, sentAt: m.sentAt, visibleAt: q.db.clock.at(time.Now().Add(unsettledAfter))})
 	}

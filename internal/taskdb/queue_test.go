@@ -2,6 +2,7 @@ package taskdb
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,5 +75,66 @@ func TestAMessageOfAnotherRunIsLeftAlone(t *testing.T) {
 	second := db.Queue().Receive(t.Context(), 10)
 	if len(second) != 1 || second[0].Body != (task.Message{TaskID: id, Run: 2}).Body() {
 		t.Errorf("got %+v, want the message of run 2", second)
+	}
+}
+
+// The message of a new task is received, and its execution started, before the
+// commit of its creation, and shares it: both are on disk, or neither.
+func TestATaskIsStartedWithItsCreation(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		err  error // of another operation of the same transaction
+	}{
+		{"and both are on disk", nil},
+		{"and both are lost", errors.New("disk I/O error")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				db := openTest(t)
+				id, err := task.NewID()
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := task.Submission{Task: task.New(id, "an answer", time.Now())}
+				hold, fail := make(chan struct{}), make(chan struct{})
+				apply := func(f func(*tx) error) {
+					go db.writer.do(context.Background(), false, f)
+					synctest.Wait()
+				}
+				apply(func(*tx) error { <-hold; return nil })
+				created, started := make(chan error, 1), make(chan error, 1)
+				go func() { created <- db.Create(context.Background(), s)[0].Err }()
+				synctest.Wait()
+				apply(func(*tx) error { <-fail; return row.err })
+				close(hold)
+				received := db.Queue().Receive(t.Context(), 10)
+				if len(received) != 1 || len(created) > 0 {
+					t.Fatalf("got %+v, and %d answered, want the message before the commit", received, len(created))
+				}
+				m := task.Message{TaskID: s.ID, Run: 1}
+				go func() {
+					_, err := db.StartExecution(context.Background(), Execution{Message: m, Status: task.ExecutionRunning})
+					started <- err
+				}()
+				synctest.Wait()
+				close(fail)
+				err = <-created
+				startErr := <-started
+				settled := db.Queue().GiveBack(context.Background(), received[0], time.Now())
+				_, getErr := db.Get(context.Background(), s.ID)
+				waiting := db.Queue().Len()
+				if row.err == nil && (err != nil || startErr != nil || getErr != nil) {
+					t.Errorf("got %v, %v and %v, want all to be done", err, startErr, getErr)
+				}
+				if row.err != nil && (!task.IsKind(err, task.Unavailable) || !task.IsKind(startErr, task.Closed) && !task.IsKind(startErr, task.Unavailable) || !task.IsKind(getErr, task.NotFound)) {
+					t.Errorf("got %v, %v and %v, want nothing to be there", err, startErr, getErr)
+				}
+				if settled != nil || waiting != 0 {
+					t.Errorf("the queue has %d messages, %v, want none", waiting, settled)
+				}
+			})
+		})
 	}
 }

@@ -74,7 +74,7 @@ func (db *DB) insert(tx *tx, k key, t task.Task) error {
 		}
 	}
 	tx.inserted(r)
-	db.queue.pushOnCommit(tx, r)
+	db.queue.pushNew(tx, r)
 	return nil
 }
 

@@ -49,7 +49,8 @@ type operation struct {
 	after     *operation    // of the same chain: if it is not committed, this one is not applied
 	applied   chan struct{} // closed when it is applied, if the caller goes on then
 	err       error
-	committed []func()
+	committed []func()      // called after the commit
+	failed    []func()      // called if the transaction fails
 	done      chan struct{} // closed when it is committed or has failed
 }
 
@@ -197,6 +198,9 @@ func (w *writer) commit(first *operation) {
 	for _, op := range t.batch {
 		if err != nil { // also of one that was refused: what it was refused for may not have come to be
 			op.err = task.Errorf(task.Unavailable, "write to the database: %w", err)
+			for _, f := range op.failed {
+				f()
+			}
 		}
 		if lost := op.lost(); lost != nil {
 			op.err = lost
@@ -277,6 +281,9 @@ func (t *tx) next() *operation {
 
 // onCommit has f called after the commit, before the caller is answered.
 func (t *tx) onCommit(f func()) { t.op.committed = append(t.op.committed, f) }
+
+// onFailure has f called if the transaction fails, before a caller is answered.
+func (t *tx) onFailure(f func()) { t.op.failed = append(t.op.failed, f) }
 
 // row returns the row of a task, for reading: change a copy and put that. The
 // error is of kind NotFound if there is none.
