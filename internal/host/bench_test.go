@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/taskdb"
 )
 
 // doneWorker does nothing and counts.
@@ -31,42 +32,56 @@ func (w *doneWorker) Work(context.Context, task.Task) error {
 	return nil
 }
 
+// BenchmarkDrain measures tasks per second from the start of a host, whose queue has
+// all tasks, until every success is recorded: a worker that does nothing, every
+// commit synced.
+//
+//	go test ./internal/host -run '^$' -bench Drain -benchtime 20000x
+func BenchmarkDrain(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "tasks.db")
+	db, err := taskdb.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for left := b.N; left > 0; {
+		submissions := make([]task.Submission, min(left, 100))
+		left -= len(submissions)
+		for i := range submissions {
+			id, err := task.NewID()
+			if err != nil {
+				b.Fatal(err)
+			}
+			submissions[i].Task = task.New(id, "forty-two", time.Now())
+		}
+		for _, created := range db.Create(b.Context(), submissions...) {
+			if created.Err != nil {
+				b.Fatal(created.Err)
+			}
+		}
+	}
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
+	}
+	bench := startBench(b, path)
+	<-bench.worker.done
+	bench.stop()
+}
+
 // BenchmarkEndToEnd measures tasks per second from POST over HTTP to a recorded
 // success: 32 clients, a worker that does nothing, every commit synced. The time of
 // both processors is that of the host and of its clients.
 //
 //	go test ./internal/host -run '^$' -bench EndToEnd -benchtime 50000x
 func BenchmarkEndToEnd(b *testing.B) {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as tasks serve does
-	worker := &doneWorker{done: make(chan struct{})}
-	worker.left.Store(int64(b.N))
-	h, err := New(Config{
-		Database: filepath.Join(b.TempDir(), "tasks.db"),
-		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Worker:   worker,
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- h.Serve(ctx, listener) }()
-
+	bench := startBench(b, filepath.Join(b.TempDir(), "tasks.db"))
 	const clients = 32
-	url := "http://" + listener.Addr().String() + "/local/tasks"
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 	var next atomic.Int64
-	before := processorTime(b)
-	b.ResetTimer()
 	var all sync.WaitGroup
 	for range clients {
 		all.Go(func() {
 			for next.Add(1) <= int64(b.N) {
-				resp, err := client.Post(url, "application/json", bytes.NewReader([]byte(`{"answer":"forty-two"}`)))
+				resp, err := client.Post(bench.url, "application/json", bytes.NewReader([]byte(`{"answer":"forty-two"}`)))
 				if err != nil {
 					b.Error(err)
 					return
@@ -80,15 +95,52 @@ func BenchmarkEndToEnd(b *testing.B) {
 		})
 	}
 	all.Wait()
-	<-worker.done
+	<-bench.worker.done
 	client.CloseIdleConnections() // one that was never used would be waited for, for 5 s
-	stop()                        // and wait until every success is recorded
-	if err := <-served; err != nil {
-		b.Error(err)
+	bench.stop()
+}
+
+// hostBench is a host that is measured from its start to its stop.
+type hostBench struct {
+	b      *testing.B
+	worker *doneWorker // of b.N tasks
+	url    string      // of the tasks
+	cancel context.CancelFunc
+	served chan error
+	before time.Duration // processorTime
+	gc     int
+}
+
+func startBench(b *testing.B, database string) *hostBench {
+	h := &hostBench{b: b, worker: &doneWorker{done: make(chan struct{})}, served: make(chan error, 1), gc: debug.SetGCPercent(400)} // as tasks serve does
+	h.worker.left.Store(int64(b.N))
+	h.before = processorTime(b)
+	b.ResetTimer()
+	host, err := New(Config{Database: database, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Worker: h.worker})
+	if err != nil {
+		b.Fatal(err)
 	}
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
-	b.ReportMetric(float64((processorTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/task")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	h.url = "http://" + listener.Addr().String() + "/local/tasks"
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel = cancel
+	go func() { h.served <- host.Serve(ctx, listener) }()
+	return h
+}
+
+// stop stops the host, which waits until every success is recorded.
+func (h *hostBench) stop() {
+	h.cancel()
+	if err := <-h.served; err != nil {
+		h.b.Error(err)
+	}
+	h.b.StopTimer()
+	debug.SetGCPercent(h.gc)
+	h.b.ReportMetric(float64(h.b.N)/h.b.Elapsed().Seconds(), "tasks/s")
+	h.b.ReportMetric(float64((processorTime(h.b)-h.before).Microseconds())/float64(h.b.N), "cpu-µs/task")
 }
 
 // processorTime returns how long this process has run on a processor.
