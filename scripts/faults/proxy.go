@@ -74,7 +74,8 @@ type proxy struct {
 	random   *rand.Rand
 	dealt    map[string][]fault // what is left of each deck
 	names    map[string]bool    // executions, true if they never start
-	injected map[string]int     // by fault and operation
+	injected map[string]int     // by fault
+	passed   map[string]int     // requests that took effect, by operation
 }
 
 func runProxy(args []string) error {
@@ -92,6 +93,7 @@ func runProxy(args []string) error {
 		dealt:    map[string][]fault{},
 		names:    map[string]bool{},
 		injected: map[string]int{},
+		passed:   map[string]int{},
 	}
 	server := &http.Server{
 		Addr: *listen, Handler: p, ErrorLog: log.New(io.Discard, "", 0),
@@ -108,10 +110,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.on = r.URL.Path == "/faults/on"
 		p.mu.Unlock()
 		return
-	case "/faults/injected":
+	case "/faults/injected", "/faults/passed":
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		_ = json.NewEncoder(w).Encode(p.injected)
+		counts := p.injected
+		if r.URL.Path == "/faults/passed" {
+			counts = p.passed
+		}
+		_ = json.NewEncoder(w).Encode(counts)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
@@ -165,6 +171,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+	p.mu.Lock()
+	p.passed[operation]++
+	p.mu.Unlock()
 	switch f {
 	case doubled:
 		_, _, _ = p.pass(r, body)
