@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,22 +16,31 @@ import (
 // function such as !GetAtt is read as what it is of.
 func resource(t *testing.T, id string, properties any) {
 	t.Helper()
+	node := resources(t)[id].Properties
+	if err := node.Decode(properties); err != nil {
+		t.Fatalf("%s: %v", id, err)
+	}
+}
+
+// templated is a resource of the template.
+type templated struct {
+	Type       string    `yaml:"Type"`
+	Properties yaml.Node `yaml:"Properties"`
+}
+
+func resources(t *testing.T) map[string]templated {
+	t.Helper()
 	b, err := os.ReadFile("../template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var template struct {
-		Resources map[string]struct {
-			Properties yaml.Node `yaml:"Properties"`
-		} `yaml:"Resources"`
+		Resources map[string]templated `yaml:"Resources"`
 	}
 	if err := yaml.Unmarshal(b, &template); err != nil {
 		t.Fatal(err)
 	}
-	node := template.Resources[id].Properties
-	if err := node.Decode(properties); err != nil {
-		t.Fatalf("%s: %v", id, err)
-	}
+	return template.Resources
 }
 
 // oneOrMore is a string or a list of strings.
@@ -184,5 +194,83 @@ func TestRolesAllowWhatTheFunctionsCall(t *testing.T) {
 			})
 		}
 		diff(t, id+"'s role", slices.Sorted(maps.Keys(called)), granted(t, id))
+	}
+}
+
+// TestTheAPIMayInvokeItsFunctions compares the routes with the functions'
+// permissions, of which the API's gateway needs one for each route: nothing may be
+// missing, and nothing left over.
+func TestTheAPIMayInvokeItsFunctions(t *testing.T) {
+	t.Parallel()
+	const api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${TaskApi}/"
+	type permission struct{ FunctionName, SourceArn string }
+	used := map[permission]bool{}
+	for _, r := range resources(t) {
+		if r.Type != "AWS::Lambda::Permission" {
+			continue
+		}
+		var p struct {
+			FunctionName string `yaml:"FunctionName"`
+			SourceArn    string `yaml:"SourceArn"`
+		}
+		if err := r.Properties.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		used[permission{p.FunctionName, p.SourceArn}] = false
+	}
+	for _, route := range readSystem(t).Routes {
+		// What the gateway says it invokes for: the stage, then the route.
+		source := api + "dev/" + strings.ReplaceAll(strings.Replace(route.Key, " ", "", 1), "{taskId}", "*")
+		allowed := false
+		for p := range used {
+			// As IAM matches an ARN: a star is any text.
+			pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(p.SourceArn), `\*`, ".*") + "$"
+			if p.FunctionName == route.Function && regexp.MustCompile(pattern).MatchString(source) {
+				allowed, used[p] = true, true
+			}
+		}
+		if !allowed {
+			t.Errorf("%s: the API may not invoke %s: no permission is for %s", route.Key, route.Function, source)
+		}
+	}
+	for p, needed := range used {
+		if !needed {
+			t.Errorf("%s: no route needs the permission for %s", p.FunctionName, p.SourceArn)
+		}
+	}
+}
+
+// TestAlarmsCountWhatTheyFetch: the sum of an alarm has all of its metrics in it.
+func TestAlarmsCountWhatTheyFetch(t *testing.T) {
+	t.Parallel()
+	sums := 0
+	for id, r := range resources(t) {
+		var alarm struct {
+			Metrics []struct {
+				ID         string `yaml:"Id"`
+				Expression string `yaml:"Expression"`
+			} `yaml:"Metrics"`
+		}
+		if r.Type != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		if err := r.Properties.Decode(&alarm); err != nil {
+			t.Fatal(err)
+		}
+		sum := ""
+		for _, m := range alarm.Metrics {
+			sum += m.Expression
+		}
+		for _, m := range alarm.Metrics {
+			if m.Expression == "" && !strings.Contains(sum, "FILL("+m.ID+",0)") {
+				t.Errorf("%s: %s is not in %q", id, m.ID, sum)
+			}
+		}
+		if sum != "" {
+			sums++
+		}
+	}
+	if sums != 2 {
+		t.Errorf("%d alarms are sums, want the two over all functions", sums)
 	}
 }

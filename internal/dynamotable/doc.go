@@ -6,6 +6,7 @@
 //	its large answer    pk = "answer#" + the task id
 //	an idempotency key  pk = "key#" + the digest of its name
 //	a quarantined part  pk = "quarantine#" + the message id + "#" + its number
+//	the counts          pk = "counts"
 //
 // A record has all of a task's fields. An answer of more than maxInlineAnswer
 // bytes is an item of its own, because a write costs by the size of the whole

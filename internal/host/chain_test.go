@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tasks/internal/asl"
 	"tasks/internal/task"
 )
 
@@ -48,6 +49,51 @@ func TestWhatWasAppliedIsNotWritten(t *testing.T) {
 				if got := now.Attempts[0].ErrorType; got != row.first {
 					t.Errorf("the first attempt ended with %q, want %q", got, row.first)
 				}
+			})
+		})
+	}
+}
+
+// An execution's start that is lost leaves nothing behind that would be taken for the
+// next start's: neither the timer of a wait nor a task in line.
+func TestALostStartLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for name, definition := range map[string]string{
+		"a timer": `{"StartAt": "Later", "States": {"Later": {"Type": "Wait", "Seconds": 600, "End": true}}}`,
+		"a task":  `{"StartAt": "Work", "States": {"Work": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "x"}, "End": true}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "tasks.db")
+				h := serveTest(t, path, nil)
+				defer h.shutdown()
+				machine, err := asl.Parse([]byte(definition))
+				if err != nil {
+					t.Fatal(err)
+				}
+				id, err := h.db.Definition(context.Background(), definition)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e := newExecutions(h.functions, h.goroutines, h.db, machine, id, "test", h.log)
+				e.slots = newSlots(0)
+				change(t, path, `CREATE TRIGGER broken BEFORE UPDATE ON tasks WHEN NEW.execution = 'RUNNING' BEGIN SELECT RAISE(ABORT, 'broken'); END`)
+				m := task.Message{TaskID: h.submitLater("x", 900), Run: 1}
+				if err := e.Start(context.Background(), m); !task.IsKind(err, task.Unavailable) {
+					t.Errorf("got %v, want Unavailable", err)
+				}
+				if len(e.timers.heap) > 0 || len(e.slots.line) > 0 {
+					t.Errorf("%d timers and %d tasks in line are left", len(e.timers.heap), len(e.slots.line))
+				}
+				change(t, path, `DROP TRIGGER broken`)
+				if err := e.Start(context.Background(), m); err != nil {
+					t.Error(err)
+				}
+				if len(e.timers.heap)+len(e.slots.line) != 1 {
+					t.Errorf("%d timers and %d tasks in line, want one of them", len(e.timers.heap), len(e.slots.line))
+				}
+				e.running.Wait()
 			})
 		})
 	}

@@ -9,15 +9,29 @@ import (
 	"tasks/internal/taskdb"
 )
 
+// doEarly begins the tasks that find a slot, before what led to them is on disk:
+// chain is that, and what they write follows it. If it comes to nothing, so do they.
+// The other commands, which would be left behind then, are returned for do.
+func (e *Executions) doEarly(x *execution, commands []asl.Command, chain *taskdb.Chain) (rest []asl.Command) {
+	for _, c := range commands {
+		if c, ok := c.(asl.InvokeTask); ok && e.slots.takeFree() {
+			e.start(x, c, chain)
+			continue
+		}
+		rest = append(rest, c)
+	}
+	return rest
+}
+
 // do carries out commands. Waits are counted from the time since, which is that of
 // the event that led to them, or now: setting the machine's clock makes them
-// neither shorter nor longer. The chain is what they follow.
-func (e *Executions) do(x *execution, commands []asl.Command, since time.Time, chain *taskdb.Chain) {
+// neither shorter nor longer.
+func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case asl.InvokeTask:
 			if e.slots.take(waitingTask{x.kept.Message, c.Ref}) {
-				e.start(x, c, chain)
+				e.start(x, c, &taskdb.Chain{})
 			}
 		case asl.SetTimer:
 			e.timers.set(c.At.Sub(since), timer{m: x.kept.Message, ref: c.Ref})

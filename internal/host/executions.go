@@ -18,9 +18,10 @@ import (
 // Executions runs the workflow executions: it implements task.Executions.
 //
 // An execution is the journal of its events, which is kept before anything that
-// follows from an event is done; its state is what asl makes of the journal. So
-// the host can die at any point: when it starts again, resume replays the
-// journals and does again what had no answer.
+// follows from an event is done, or in one commit with its first write (see
+// taskdb.Chain); its state is what asl makes of the journal. So the host can die at
+// any point: when it starts again, resume replays the journals and does again what
+// had no answer.
 type Executions struct {
 	db           *taskdb.DB
 	definition   int64 // the id of the current definition
@@ -80,11 +81,12 @@ func (e *Executions) Start(ctx context.Context, m task.Message) error {
 		return err
 	}
 	x.state, x.kept = state, kept
-	e.do(x, commands, x.clock, chain) // the first attempt's claim shares its commit
+	rest := e.doEarly(x, commands, chain) // the first attempt's claim shares its commit
 	if err := chain.Wait(); err != nil {
 		x.state = nil
 		return err
 	}
+	e.do(x, rest, x.clock)
 	return nil
 }
 
@@ -140,7 +142,7 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 		if since.Before(x.clock) { // the clock was set back
 			since = x.clock
 		}
-		e.do(x, x.state.Pending(), since, &taskdb.Chain{})
+		e.do(x, x.state.Pending(), since)
 		resumed++
 		return nil
 	})
@@ -178,7 +180,7 @@ func (e *Executions) apply(m task.Message, event journalled, chain *taskdb.Chain
 		}
 		x.kept.Journal, x.kept.Status = appendEvent(x.kept.Journal, event), statusOf(x.state)
 		if lost = e.keep(x, chain); lost == nil && x.state != nil {
-			e.do(x, commands, x.clock, &taskdb.Chain{})
+			e.do(x, commands, x.clock)
 		}
 	})
 	return lost

@@ -7,7 +7,8 @@
 //	its throttle                backlog (backlog.go)
 //	Lambda                      invoke (invoke.go), its concurrency slots (slots.go)
 //	SQS, event source mappings  taskdb's queues, mapping (mapping.go)
-//	Step Functions              Executions (executions.go), on package asl
+//	Step Functions              Executions (executions.go), on package asl; what it
+//	                            has done, and when, is in dispatch.go
 //	its service integrations    runTask (integrations.go)
 //	EventBridge Scheduler       schedule (schedule.go)
 //	DynamoDB, CloudWatch        taskdb

@@ -31,7 +31,8 @@ import (
 
 // TestKill9 kills a host at work, time and again, starts it again on the same
 // file, and looks from outside at what became of every task. It is killed before
-// and after each operation that commits something, and at random moments. KILLS
+// and after each operation that writes something, and at random moments. (After one
+// that is answered early, see taskdb.Chain, is before its commit.) KILLS
 // in the environment has it killed more often than that takes.
 func TestKill9(t *testing.T) {
 	t.Parallel()

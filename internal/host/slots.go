@@ -37,6 +37,17 @@ func (s *slots) take(w waitingTask) bool {
 	return true
 }
 
+// takeFree takes a slot if one is free.
+func (s *slots) takeFree() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free == 0 {
+		return false
+	}
+	s.free--
+	return true
+}
+
 // leave gives a slot back. If a task waits, it is next and has the slot.
 func (s *slots) leave() (next waitingTask, ok bool) {
 	s.mu.Lock()

@@ -6,7 +6,8 @@ import (
 )
 
 // Store keeps the records. Every method is atomic and durable when it returns
-// without an error, and safe for concurrent use. An error of kind Unavailable
+// without an error, and safe for concurrent use. (Finish may be durable later, if
+// nothing that depends on it is durable before: see taskdb.Chain.) An error of kind Unavailable
 // means that the change may have happened or not; the same request may be sent
 // again. A method that takes an id gives an error of kind NotFound for one that
 // is not there, and creates nothing.

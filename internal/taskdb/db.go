@@ -240,8 +240,9 @@ type Operation struct {
 
 // Interceptor is called in place of each operation, by the goroutine that waits
 // for it, and calls do to carry it out: when do returns without an error, what
-// the operation writes is on disk, or will be before what follows in its Chain. With it, tests make operations slow, have
-// them fail, or kill the process before or after one.
+// the operation writes is on disk, or, if it is an early one of a Chain, will be
+// before what follows it, or never. With it, tests make operations slow, have them
+// fail, or kill the process before or after one.
 type Interceptor func(op Operation, do func() error) error
 
 // read does an operation that only reads.

@@ -120,9 +120,23 @@ func (q *Queue) pushNew(tx *tx, r *row) {
 	q.push(&queued{key: r.key, run: r.Run, sentAt: r.visibleAt, visibleAt: r.visibleAt})
 }
 
+// replace puts a message in the place of old, unless that is gone meanwhile.
+func (q *Queue) replace(old, m *queued) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.known[old.key] == old {
+		q.add(m)
+	}
+}
+
 func (q *Queue) push(m *queued) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.add(m)
+}
+
+// add is push, with the lock held.
+func (q *Queue) add(m *queued) {
 	q.known[m.key] = m
 	if m.visibleAt > q.db.clock.now() {
 		heap.Push(&q.delayed, m)
@@ -260,7 +274,7 @@ func (q *Queue) settle(ctx context.Context, op Operation, r Received, change fun
 		return nil
 	}
 	if err != nil {
-		q.push(&queued{key: m.key, run: m.run, receives: m.receives - 1, sentAt: m.sentAt, visibleAt: q.db.clock.at(time.Now().Add(unsettledAfter))})
+		q.replace(m, &queued{key: m.key, run: m.run, receives: m.receives - 1, sentAt: m.sentAt, visibleAt: q.db.clock.at(time.Now().Add(unsettledAfter))})
 	}
 	return err
 }

@@ -78,6 +78,40 @@ func TestAMessageOfAnotherRunIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A flight that can't be ended, because the file can't be written, ends no other: by
+// then the task's message may be that of its next run.
+func TestAMessageThatCameMeanwhileIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := openTest(t)
+		id, err := task.NewID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		create(t, db, id)
+		first := db.Queue().Receive(t.Context(), 10)[0]
+		hold, settled := make(chan struct{}), make(chan error, 1)
+		apply := func(f func(*tx) error) {
+			go db.writer.do(context.Background(), false, f)
+			synctest.Wait()
+		}
+		apply(func(*tx) error { <-hold; return nil })
+		go func() { settled <- db.Queue().GiveBack(context.Background(), first, time.Now()) }()
+		synctest.Wait()
+		apply(func(*tx) error { return errors.New("disk I/O error") })
+		next := &queued{key: first.message.key, run: 2, visibleAt: db.clock.now()}
+		db.Queue().push(next)
+		close(hold)
+		if err := <-settled; !task.IsKind(err, task.Unavailable) {
+			t.Fatalf("got %v, want Unavailable", err)
+		}
+		second := db.Queue().Receive(t.Context(), 10)
+		if len(second) != 1 || second[0].message != next {
+			t.Errorf("got %+v, want the message of run 2", second)
+		}
+	})
+}
+
 // The message of a new task is received, and its execution started, before the
 // commit of its creation, and shares it: both are on disk, or neither.
 func TestATaskIsStartedWithItsCreation(t *testing.T) {

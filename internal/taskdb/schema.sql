@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 CREATE INDEX IF NOT EXISTS tasks_live ON tasks (id, next_check_at) WHERE live = 1;
 CREATE INDEX IF NOT EXISTS tasks_dead ON tasks (id) WHERE dead = 1;
 
--- Answers too large for a row that is written five times.
+-- Answers too large for a row that is written with each step.
 CREATE TABLE IF NOT EXISTS answers (
     id   BLOB PRIMARY KEY,
     body TEXT NOT NULL
