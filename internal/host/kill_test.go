@@ -31,9 +31,9 @@ import (
 
 // TestKill9 kills a host at work, time and again, starts it again on the same
 // file, and looks from outside at what became of every task. It is killed before
-// and after each operation that writes something, and at random moments. (After one
-// that is answered early, see taskdb.Chain, is before its commit.) KILLS
-// in the environment has it killed more often than that takes.
+// and after each operation that writes something (for one that is answered early, see
+// taskdb.Chain, that is before its commit), and at random moments. KILLS in the
+// environment has it killed more often than that takes.
 func TestKill9(t *testing.T) {
 	t.Parallel()
 	var points []killPoint
