@@ -260,10 +260,11 @@ func (s *scale) poll(ctx context.Context) {
 	}
 }
 
-// Start implements task.Executions: a request as the SDK sends it, four times at
-// most (internal/awsconfig).
+// Start implements task.Executions: a request as internal/sfnexecutions sends it,
+// again and again until ctx ends, but for the SDK's own rate limit, which would have
+// fewer of them refused.
 func (s *scale) Start(ctx context.Context, m task.Message) error {
-	for attempt := range 4 {
+	for wait := time.Second; ; wait = min(2*wait, 5*time.Second) {
 		<-time.After(latency)
 		if s.quotas.starts.take(false) == 0 {
 			s.mu.Lock()
@@ -275,16 +276,12 @@ func (s *scale) Start(ctx context.Context, m task.Message) error {
 			}
 			return nil
 		}
-		if attempt == 3 {
-			break
-		}
 		select {
-		case <-time.After(time.Duration(rand.Float64() * float64(min(time.Second, time.Second<<attempt)))):
+		case <-time.After(time.Duration(rand.Float64() * float64(wait))):
 		case <-ctx.Done():
-			return task.Errorf(task.Unavailable, "%w", ctx.Err())
+			return task.Errorf(task.Unavailable, "ThrottlingException: %w", ctx.Err())
 		}
 	}
-	return task.Errorf(task.Unavailable, "ThrottlingException")
 }
 
 // execute is an execution of the state machine.
