@@ -74,6 +74,9 @@ func check(e Exchange) error {
 	path, query, _ := strings.Cut(e.Path, "?")
 	pattern, values := d.route(path)
 	operation := d.at("paths", pattern, strings.ToLower(e.Method))
+	if e.Method != strings.ToUpper(e.Method) { // "Get" is another method than "GET"
+		operation = place{}
+	}
 	if pattern == "" || operation.node == nil {
 		if e.Status < 400 {
 			return fmt.Errorf("there is no such operation")
