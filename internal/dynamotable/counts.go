@@ -2,10 +2,14 @@ package dynamotable
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -56,7 +60,9 @@ func (t *Table) Counts(ctx context.Context) (task.Counts, error) {
 
 // AddCounts adds to the counts what changes says, and sets asOf: once for all
 // requests with the same token, of up to 36 characters, within 10 minutes
-// (TransactWriteItems in the API reference).
+// (TransactWriteItems in the API reference). Each shard of the stream has a function
+// that does it at the same time as the others: it is sent again, until ctx ends, when
+// their transactions were in the way, which the SDK doesn't do.
 func (t *Table) AddCounts(ctx context.Context, token string, changes map[task.Status]int, asOf task.Time) error {
 	change := expression.Set(expression.Name("asOf"), expression.Value(asOf.Milli()))
 	for _, status := range slices.Sorted(maps.Keys(changes)) { // a token's requests must be the same
@@ -66,15 +72,26 @@ func (t *Table) AddCounts(ctx context.Context, token string, changes map[task.St
 	if err != nil {
 		return err
 	}
-	_, err = t.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-		ClientRequestToken: &token,
-		TransactItems: []types.TransactWriteItem{{Update: &types.Update{
-			TableName: &t.name, Key: key(countsKey),
-			UpdateExpression: e.Update(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
-		}}},
-	})
-	if err != nil {
-		return task.Errorf(task.Unavailable, "add to the counts: %w", err)
+	for {
+		_, err = t.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+			ClientRequestToken: &token,
+			TransactItems: []types.TransactWriteItem{{Update: &types.Update{
+				TableName: &t.name, Key: key(countsKey),
+				UpdateExpression: e.Update(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+			}}},
+		})
+		if err == nil {
+			return nil
+		}
+		var canceled *types.TransactionCanceledException
+		met := errors.As(err, &canceled) && len(canceled.CancellationReasons) == 1 && aws.ToString(canceled.CancellationReasons[0].Code) == reasonConflict
+		if !met {
+			return task.Errorf(task.Unavailable, "add to the counts: %w", err)
+		}
+		select {
+		case <-time.After(rand.N(maxConflictWait)):
+		case <-ctx.Done():
+			return task.Errorf(task.Unavailable, "add to the counts: %w", err)
+		}
 	}
-	return nil
 }

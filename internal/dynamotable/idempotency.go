@@ -17,6 +17,9 @@ import (
 	"tasks/internal/task"
 )
 
+// The codes of the reasons for which a transaction is cancelled.
+const reasonConditionFailed, reasonConflict = "ConditionalCheckFailed", "TransactionConflict"
+
 // maxConflictWait bounds the random wait after a transaction that met another one.
 const maxConflictWait = 100 * time.Millisecond
 
@@ -93,12 +96,11 @@ func (t *Table) putWithKey(ctx context.Context, r record, k task.IdempotencyKey,
 		}
 		return false, err
 	}
-	const conditionFailed, conflict = "ConditionalCheckFailed", "TransactionConflict"
 	ofKey, ofRecord := aws.ToString(canceled.CancellationReasons[0].Code), aws.ToString(canceled.CancellationReasons[1].Code)
 	switch {
-	case ofKey == conditionFailed, ofKey == conflict, ofRecord == conflict:
+	case ofKey == reasonConditionFailed, ofKey == reasonConflict, ofRecord == reasonConflict:
 		return true, nil
-	case ofRecord == conditionFailed:
+	case ofRecord == reasonConditionFailed:
 		return false, task.Errorf(task.Conflict, "task %s exists already", r.ID)
 	}
 	return false, unavailable("create", r.ID, err)

@@ -14,6 +14,9 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 		classes = []class{classOf(q.Status)}
 	}
 	from, before := q.Bounds()
+	if from != "" && before != "" && from > before {
+		return task.Page{}, nil // nothing is between them, and DynamoDB takes that for an error
+	}
 	ids, more, err := t.newest(ctx, classes, from, before, q.Limit)
 	if err != nil {
 		return task.Page{}, err

@@ -54,7 +54,8 @@ func New(cfg aws.Config, machine string, workflow WorkflowType) *Executions {
 
 // newPatientRetryer returns what StartExecution is tried with: until the
 // context ends, and, when the service throttles, no faster than it takes them.
-// Its quota of starts fills up again every second. What else is tried again is
+// Its quota of starts fills up again every second, and that of open executions as
+// they end. What else is tried again is
 // what the configuration says.
 func newPatientRetryer(cfg aws.Config) aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
@@ -62,6 +63,12 @@ func newPatientRetryer(cfg aws.Config) aws.Retryer {
 			o.MaxAttempts = math.MaxInt32
 			o.MaxBackoff = maxWait
 			o.RateLimiter = ratelimit.None
+			o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+				if _, full := errors.AsType[*types.ExecutionLimitExceeded](err); full {
+					return aws.TrueTernary
+				}
+				return aws.UnknownTernary
+			}))
 			if cfg.Retryer != nil {
 				configured := cfg.Retryer()
 				o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {

@@ -153,6 +153,7 @@ func exerciseList(t *testing.T, open func(t *testing.T) task.Store) {
 			{CreatedBefore: bound.Plus(time.Millisecond)},
 			{CreatedFrom: all[3].want.CreatedAt, CreatedBefore: bound, Label: "team", LabelValue: "billing"},
 			{CreatedFrom: bound, CreatedBefore: bound},
+			{CreatedFrom: bound.Plus(time.Hour), CreatedBefore: bound},
 			{CreatedFrom: task.AtMilli(1), CreatedBefore: task.At(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))},
 			{UpdatedBefore: all[4].want.UpdatedAt},
 			{UpdatedBefore: all[4].want.UpdatedAt.Plus(time.Millisecond), Status: task.DLQ},
