@@ -55,8 +55,7 @@ func New(cfg aws.Config, machine string, workflow WorkflowType) *Executions {
 // newPatientRetryer returns what StartExecution is tried with: until the
 // context ends, and, when the service throttles, no faster than it takes them.
 // Its quota of starts fills up again every second, and that of open executions as
-// they end. What else is tried again is
-// what the configuration says.
+// they end. What else is tried again is what the configuration says.
 func newPatientRetryer(cfg aws.Config) aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {

@@ -7,10 +7,10 @@ import (
 
 // Store keeps the records. Every method is atomic and durable when it returns
 // without an error, and safe for concurrent use. (Finish may be durable later, if
-// nothing that depends on it is durable before: see taskdb.Chain.) An error of kind Unavailable
-// means that the change may have happened or not; the same request may be sent
-// again. A method that takes an id gives an error of kind NotFound for one that
-// is not there, and creates nothing.
+// nothing that depends on it is durable before: see taskdb.Chain.) An error of kind
+// Unavailable means that the change may have happened or not; the same request may
+// be sent again. A method that takes an id gives an error of kind NotFound for one
+// that is not there, and creates nothing.
 type Store interface {
 	// Create adds the records of new tasks, 1 to MaxBatch, and tells of each
 	// what became of it. Each is created or not, whatever becomes of the others.
