@@ -29,18 +29,22 @@ func newSlots(n int) *slots { return &slots{free: n, room: make(chan struct{}, 1
 func (s *slots) take(w waitingTask) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.free == 0 {
+	taken := s.grab()
+	if !taken {
 		s.line = append(s.line, w)
-		return false
 	}
-	s.free--
-	return true
+	return taken
 }
 
 // takeFree takes a slot if one is free.
 func (s *slots) takeFree() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.grab()
+}
+
+// grab is takeFree, with the lock held.
+func (s *slots) grab() bool {
 	if s.free == 0 {
 		return false
 	}

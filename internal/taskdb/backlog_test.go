@@ -27,11 +27,7 @@ func TestBacklog(t *testing.T) {
 	want("an empty file", 0)
 	var ids []task.ID
 	for range 3 {
-		id, err := task.NewID()
-		if err != nil {
-			t.Fatal(err)
-		}
-		create(t, db, id)
+		id := newTask(t, db)
 		ids = append(ids, id)
 	}
 	want("three tasks", 3)

@@ -24,21 +24,12 @@ func TestChain(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				db := openTest(t)
-				id, err := task.NewID()
-				if err != nil {
-					t.Fatal(err)
-				}
-				create(t, db, id)
+				id := newTask(t, db)
 				m := task.Message{TaskID: id, Run: 1}
 
 				// The first operation keeps the transaction open until all have come.
 				all := make(chan struct{})
-				other := make(chan error, 2)
-				apply := func(f func(*tx) error) {
-					go func() { other <- db.writer.do(context.Background(), false, f) }()
-					synctest.Wait()
-				}
-				apply(func(*tx) error { <-all; return nil })
+				first := inTransaction(db, func(*tx) error { <-all; return nil })
 				chain := &Chain{}
 				started := make(chan error, 1)
 				go func() {
@@ -46,13 +37,13 @@ func TestChain(t *testing.T) {
 					started <- err
 				}()
 				synctest.Wait()
-				apply(func(*tx) error { return row.err })
+				last := inTransaction(db, func(*tx) error { return row.err })
 				close(all)
 				if err := <-started; err != nil {
 					t.Fatal(err)
 				}
-				<-other
-				<-other
+				<-first
+				<-last
 				wait := chain.Wait()
 				outcome, _, err := db.Claim(chain.Fork().Context(context.Background()), task.ClaimRequest{
 					Message: m, ExecutionID: "e", Token: "t", Now: task.At(time.Now()), Lease: time.Minute,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tasks/internal/task"
@@ -85,7 +86,27 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// create creates a task that was accepted now.
+// newTask creates a task that was accepted now.
+func newTask(t *testing.T, db *DB) task.ID {
+	t.Helper()
+	id, err := task.NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, db, id)
+	return id
+}
+
+// inTransaction has the writer apply f, in a synctest bubble, and returns when it
+// waits: f may keep the transaction open for what comes after it.
+func inTransaction(db *DB, f func(*tx) error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- db.writer.do(context.Background(), false, f) }()
+	synctest.Wait()
+	return done
+}
+
+// create creates the task of an id, accepted now.
 func create(t *testing.T, db *DB, id task.ID) {
 	t.Helper()
 	if err := tasktest.Create(t.Context(), db, task.New(id, "an answer", time.Now())); err != nil {

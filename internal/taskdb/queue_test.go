@@ -25,11 +25,7 @@ func TestAMessageIsNotStuckWhenTheFileCannotBeWritten(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				db := openTest(t)
-				id, err := task.NewID()
-				if err != nil {
-					t.Fatal(err)
-				}
-				create(t, db, id)
+				newTask(t, db)
 				readOnly := func(on string) {
 					t.Helper()
 					if _, err := db.writer.conn.ExecContext(context.Background(), "PRAGMA query_only = "+on); err != nil {
@@ -58,11 +54,7 @@ func TestAMessageIsNotStuckWhenTheFileCannotBeWritten(t *testing.T) {
 func TestAMessageOfAnotherRunIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	db := openTest(t)
-	id, err := task.NewID()
-	if err != nil {
-		t.Fatal(err)
-	}
-	create(t, db, id)
+	id := newTask(t, db)
 	first := db.Queue().Receive(t.Context(), 10)[0]
 	held := db.Queue().inFlight(first)
 	if _, _, err := db.Restart(t.Context(), task.Message{TaskID: id, Run: 1}, task.At(time.Now())); err != nil {
@@ -84,21 +76,13 @@ func TestAMessageThatCameMeanwhileIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		db := openTest(t)
-		id, err := task.NewID()
-		if err != nil {
-			t.Fatal(err)
-		}
-		create(t, db, id)
+		newTask(t, db)
 		first := db.Queue().Receive(t.Context(), 10)[0]
 		hold, settled := make(chan struct{}), make(chan error, 1)
-		apply := func(f func(*tx) error) {
-			go db.writer.do(context.Background(), false, f)
-			synctest.Wait()
-		}
-		apply(func(*tx) error { <-hold; return nil })
+		inTransaction(db, func(*tx) error { <-hold; return nil })
 		go func() { settled <- db.Queue().GiveBack(context.Background(), first, time.Now()) }()
 		synctest.Wait()
-		apply(func(*tx) error { return errors.New("disk I/O error") })
+		inTransaction(db, func(*tx) error { return errors.New("disk I/O error") })
 		next := &queued{key: first.message.key, run: 2, visibleAt: db.clock.now()}
 		db.Queue().push(next)
 		close(hold)
@@ -133,15 +117,11 @@ func TestATaskIsStartedWithItsCreation(t *testing.T) {
 				}
 				s := task.Submission{Task: task.New(id, "an answer", time.Now())}
 				hold, fail := make(chan struct{}), make(chan struct{})
-				apply := func(f func(*tx) error) {
-					go db.writer.do(context.Background(), false, f)
-					synctest.Wait()
-				}
-				apply(func(*tx) error { <-hold; return nil })
+				inTransaction(db, func(*tx) error { <-hold; return nil })
 				created, started := make(chan error, 1), make(chan error, 1)
 				go func() { created <- db.Create(context.Background(), s)[0].Err }()
 				synctest.Wait()
-				apply(func(*tx) error { <-fail; return row.err })
+				inTransaction(db, func(*tx) error { <-fail; return row.err })
 				close(hold)
 				received := db.Queue().Receive(t.Context(), 10)
 				if len(received) != 1 || len(created) > 0 {
