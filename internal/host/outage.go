@@ -42,14 +42,11 @@ func (o *outage) intercept(_ taskdb.Operation, do func() error) error {
 // unusable tells whether an operation failed because the file can't be used, and
 // not because of what it was asked for, or because nobody waits for it any more.
 func unusable(err error) bool {
-	var refused *task.Error
-	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
-	case errors.As(err, &refused):
-		return refused.Kind == task.Unavailable
 	}
-	return true
+	refused, ok := errors.AsType[*task.Error](err)
+	return !ok || refused.Kind == task.Unavailable
 }
 
 func (o *outage) fail(err error) {
