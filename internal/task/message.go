@@ -27,11 +27,25 @@ func (m Message) ExecutionName() string { return string(m.TaskID) + "-" + strcon
 
 // ParseMessage reads a Body. The error is of kind Invalid.
 func ParseMessage(body string) (Message, error) {
+	if m, ok := cutMessage(body); ok {
+		return m, nil
+	}
 	var m Message
 	if err := decodeStrict(body, &m); err != nil {
 		return Message{}, Errorf(Invalid, "not a queue message: %v", err)
 	}
 	return m, m.Check()
+}
+
+// cutMessage reads what Body has written, as nearly all bodies are, in a tenth of
+// the time.
+func cutMessage(body string) (m Message, ok bool) {
+	rest, ok1 := strings.CutPrefix(body, `{"taskId":"`)
+	id, rest, ok2 := strings.Cut(rest, `","run":`)
+	digits, ok3 := strings.CutSuffix(rest, "}")
+	run, err := strconv.Atoi(digits)
+	m = Message{TaskID: ID(id), Run: run}
+	return m, ok1 && ok2 && ok3 && err == nil && m.Check() == nil && m.Body() == body
 }
 
 // Check tells what is wrong with a message. The error is of kind Invalid.

@@ -112,12 +112,13 @@ func (r *row) insertArgs() []any {
 	}
 }
 
+// updateArgs has room for what update adds.
 func (r *row) updateArgs() []any {
-	return []any{
+	return append(make([]any, 0, 24),
 		string(r.Status), r.Run, r.Retries, r.UpdatedAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
 		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
 		r.NextAttemptAt.Milli(),
-	}
+	)
 }
 
 // blob returns b as a value that is not NULL.
