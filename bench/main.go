@@ -191,7 +191,7 @@ func runOnce(ctx context.Context, o options, name string) (result, error) {
 func runChild(ctx context.Context, o options) error {
 	// As our host does: what a peer's workers and client allocate is collected as
 	// seldom as what ours do.
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(800)
 	ctx, cancel := context.WithTimeoutCause(ctx, hangs, fmt.Errorf("given up after %v", hangs))
 	defer cancel()
 	for _, c := range candidates(o.host) {
