@@ -189,8 +189,8 @@ func runOnce(ctx context.Context, o options, name string) (result, error) {
 }
 
 func runChild(ctx context.Context, o options) error {
-	// As our host does: what a peer's workers and client allocate is collected as
-	// seldom as what ours do.
+	// A heap of this process grows to some 100 MB between collections, as our host's
+	// does (host.TuneGC): a peer's client and workers allocate here.
 	debug.SetGCPercent(800)
 	ctx, cancel := context.WithTimeoutCause(ctx, hangs, fmt.Errorf("given up after %v", hangs))
 	defer cancel()

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -18,13 +16,8 @@ import (
 	"tasks/internal/host"
 )
 
-const (
-	// defaultDatabase is the file of a host that is not told another.
-	defaultDatabase = ".tasks/tasks.db"
-	// softMemory is how many bytes the host takes before it collects garbage more
-	// often: twice what a million open tasks need.
-	softMemory = 512 << 20
-)
+// defaultDatabase is the file of a host that is not told another.
+const defaultDatabase = ".tasks/tasks.db"
 
 type serveOptions struct {
 	listen     string
@@ -74,13 +67,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	if o.maxBacklog < 0 {
 		return usagef("--max-backlog %d: want 0 or more", o.maxBacklog)
 	}
-	// Little of what a task allocates outlives it, so a larger heap between
-	// collections costs some tens of megabytes and saves a tenth of the time. A heap
-	// that is large anyhow is collected sooner; where GOMEMLIMIT is set, it says when.
-	debug.SetGCPercent(800)
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(softMemory)
-	}
+	host.TuneGC()
 	// What reads the log may end before the host does: its records are lost then,
 	// and nothing else.
 	signal.Ignore(syscall.SIGPIPE)

@@ -116,6 +116,9 @@ func BenchmarkEndToEnd(b *testing.B) {
 		})
 	}
 	all.Wait()
+	if b.Failed() {
+		b.FailNow() // not all tasks are there
+	}
 	<-bench.worker.done
 	bench.stop()
 	slices.Sort(took)
@@ -135,7 +138,8 @@ type hostBench struct {
 }
 
 func startBench(b *testing.B, database string) *hostBench {
-	h := &hostBench{b: b, worker: &doneWorker{done: make(chan struct{})}, served: make(chan error, 1), gc: debug.SetGCPercent(800)} // as tasks serve does
+	h := &hostBench{b: b, worker: &doneWorker{done: make(chan struct{})}, served: make(chan error, 1), gc: debug.SetGCPercent(-1)}
+	TuneGC()
 	h.worker.left.Store(int64(b.N))
 	h.before = processorTime(b)
 	b.ResetTimer()

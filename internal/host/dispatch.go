@@ -15,7 +15,7 @@ import (
 func (e *Executions) doEarly(x *execution, commands []asl.Command, chain *taskdb.Chain) (rest []asl.Command) {
 	for _, c := range commands {
 		if c, ok := c.(asl.InvokeTask); ok && e.slots.takeFree() {
-			e.start(x, c, chain)
+			e.startTask(x, c, chain)
 			continue
 		}
 		rest = append(rest, c)
@@ -31,7 +31,7 @@ func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 		switch c := c.(type) {
 		case asl.InvokeTask:
 			if e.slots.take(waitingTask{x.kept.Message, c.Ref}) {
-				e.start(x, c, &taskdb.Chain{})
+				e.startTask(x, c, &taskdb.Chain{})
 			}
 		case asl.SetTimer:
 			e.timers.set(c.At.Sub(since), timer{m: x.kept.Message, ref: c.Ref})
@@ -44,13 +44,13 @@ func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 	}
 }
 
-// start runs a task that has a slot and gives its answer to the execution, which
+// startTask runs a task that has a slot and gives its answer to the execution, which
 // stays in memory until then.
-func (e *Executions) start(x *execution, c asl.InvokeTask, follows *taskdb.Chain) {
+func (e *Executions) startTask(x *execution, c asl.InvokeTask, follows *taskdb.Chain) {
 	if !e.begin() {
 		return // kept as pending
 	}
-	chain := follows.Fork()
+	chain := follows.Fork() // the handler's Claim and Finish are the chain's, and what handle keeps
 	ctx, cancel := context.WithCancel(chain.Context(e.ctx))
 	if x.cancels == nil {
 		x.cancels = map[int64]context.CancelFunc{}
@@ -63,11 +63,10 @@ func (e *Executions) start(x *execution, c asl.InvokeTask, follows *taskdb.Chain
 		defer cancel()
 		defer e.release(m, x)
 		event := e.run(ctx, c)
-		e.leave()
-		if e.ctx.Err() != nil {
-			return // cut off by the host's end: it counts as not answered
+		if e.ctx.Err() == nil { // else it was cut off by the host's end, and counts as not answered
+			e.handle(m, event, chain)
 		}
-		e.handle(m, event, chain)
+		e.leave() // not before its answer is kept: while nothing can be, nobody follows
 	})
 }
 
@@ -82,7 +81,7 @@ func (e *Executions) leave() {
 		started := false
 		e.with(next.m, func(x *execution) {
 			if c, ok := x.state.Awaited(next.ref).(asl.InvokeTask); ok {
-				e.start(x, c, &taskdb.Chain{})
+				e.startTask(x, c, &taskdb.Chain{})
 				started = true
 			}
 		})

@@ -7,8 +7,9 @@
 //	its throttle                backlog (backlog.go)
 //	Lambda                      invoke (invoke.go), its concurrency slots (slots.go)
 //	SQS, event source mappings  taskdb's queues, mapping (mapping.go)
-//	Step Functions              Executions (executions.go), on package asl; what it
-//	                            has done, and when, is in dispatch.go
+//	Step Functions              Executions (executions.go), on package asl: replay.go
+//	                            makes them of their journals, dispatch.go carries
+//	                            out what they command
 //	its service integrations    runTask (integrations.go)
 //	EventBridge Scheduler       schedule (schedule.go)
 //	DynamoDB, CloudWatch        taskdb
@@ -68,7 +69,7 @@ type Host struct {
 	log             *slog.Logger
 	executions      *Executions
 	front           *front
-	tasks           map[string]taskFunction // by logical id: what a Task state can invoke
+	taskFunctions   map[string]taskFunction // by logical id: what a Task state can invoke
 	poller          mapping
 	monitor         mapping
 	schedules       []schedule
@@ -184,10 +185,10 @@ func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
 	defer stopIntake()
 	var sources sync.WaitGroup
 	for range pollers {
-		sources.Go(func() { h.poller.tasks(intake, h.db.Queue(), h.executions.slots.wait) })
+		sources.Go(func() { h.poller.feedTasks(intake, h.db.Queue(), h.executions.slots.wait) })
 	}
 	for range monitors {
-		sources.Go(func() { h.monitor.deadLetters(intake, h.db.DeadLetterQueue()) })
+		sources.Go(func() { h.monitor.feedDeadLetters(intake, h.db.DeadLetterQueue()) })
 	}
 	for _, s := range h.schedules {
 		sources.Go(func() { s.run(intake) })

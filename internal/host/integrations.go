@@ -30,7 +30,7 @@ func integrated(resource string) bool { return resource == lambdaInvoke || resou
 
 // knows tells whether one machine has the resource of a Task state.
 func (h *Host) knows(resource string) bool {
-	return integrated(resource) || h.tasks[samtemplate.LogicalID(resource)] != nil
+	return integrated(resource) || h.taskFunctions[samtemplate.LogicalID(resource)] != nil
 }
 
 // runTask does what a Task state asks for, and returns what the function or the
@@ -47,7 +47,7 @@ func (h *Host) runTask(ctx context.Context, c asl.InvokeTask) (json.RawMessage, 
 
 // invokeTask invokes the function that a name or an ARN stands for.
 func (h *Host) invokeTask(ctx context.Context, name string, payload json.RawMessage) (json.RawMessage, *functionError) {
-	f := h.tasks[samtemplate.LogicalID(name)]
+	f := h.taskFunctions[samtemplate.LogicalID(name)]
 	if f == nil {
 		return nil, &functionError{Type: "Lambda.ResourceNotFoundException", Message: "Function not found: " + name}
 	}

@@ -27,9 +27,9 @@ type mapping struct {
 	goroutines *goroutines
 }
 
-// tasks feeds the task queue to the poller until intake is done. Batches wait
+// feedTasks feeds the task queue to the poller until intake is done. Batches wait
 // until another attempt could run, so that the queue holds what is too much.
-func (m *mapping) tasks(intake context.Context, q *taskdb.Queue, room func(context.Context) error) {
+func (m *mapping) feedTasks(intake context.Context, q *taskdb.Queue, room func(context.Context) error) {
 	for intake.Err() == nil && room(intake) == nil {
 		var batch []taskdb.Received
 		for _, r := range q.Receive(intake, m.source.BatchSize) {
@@ -53,8 +53,8 @@ func (m *mapping) tasks(intake context.Context, q *taskdb.Queue, room func(conte
 	}
 }
 
-// deadLetters feeds the dead letter queue to the monitor until intake is done.
-func (m *mapping) deadLetters(intake context.Context, q *taskdb.DeadLetterQueue) {
+// feedDeadLetters feeds the dead letter queue to the monitor until intake is done.
+func (m *mapping) feedDeadLetters(intake context.Context, q *taskdb.DeadLetterQueue) {
 	for intake.Err() == nil {
 		batch, err := q.Receive(intake, m.source.BatchSize, m.queue.VisibilityTimeout)
 		if err != nil {

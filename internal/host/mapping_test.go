@@ -89,7 +89,7 @@ func TestRedrivePolicy(t *testing.T) {
 					intake, stop := context.WithCancel(t.Context())
 					done := make(chan struct{})
 					go func() {
-						m.tasks(intake, db.Queue(), func(ctx context.Context) error { return ctx.Err() })
+						m.feedTasks(intake, db.Queue(), func(ctx context.Context) error { return ctx.Err() })
 						close(done)
 					}()
 					pass(5*time.Minute + 55*time.Second)
@@ -155,7 +155,7 @@ func TestADeadLetterThatFailsComesAgain(t *testing.T) {
 		})
 		intake, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { m.deadLetters(intake, db.DeadLetterQueue()); close(done) }()
+		go func() { m.feedDeadLetters(intake, db.DeadLetterQueue()); close(done) }()
 		pass(time.Minute)
 		mu.Lock()
 		if len(got["good"]) != 1 || len(got["bad"]) != 1 {

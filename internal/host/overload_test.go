@@ -45,6 +45,7 @@ func TestOverload(t *testing.T) {
 	o := &overload{t: t, limit: 2 * concurrency, clients: 16, release: make(chan struct{}), latency: newLatencies()}
 	if *overloadFor > 0 {
 		o.limit, o.clients = DefaultMaxBacklog, 32
+		TuneGC()
 	}
 	stop := o.serve()
 	defer stop()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/taskdb"
 )
 
 // What waits for a retry is a timer and nothing else. What waits for a slot is
@@ -78,6 +79,60 @@ func TestTasksWaitInLine(t *testing.T) {
 		page, err := h.db.List(t.Context(), task.Query{Filter: task.Filter{Status: task.Failed}, Limit: 1})
 		if err != nil || len(page.Tasks) != 0 || h.db.Backlog() != 0 || most.Load() != slots {
 			t.Errorf("%d tasks are unfinished and %d ran at once, %v, want 0 and %d", h.db.Backlog(), most.Load(), err, slots)
+		}
+	})
+}
+
+// While the file can be read and not written, an attempt that ends keeps its slot:
+// if the next in line had it, that would fail at once and pass it on, until all of
+// the line had a goroutine and was in memory.
+func TestAnOutageOfWritesLeavesTheLineAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const tasks, slots = 100, 7
+		path := filepath.Join(t.TempDir(), "tasks.db")
+		h := serveTest(t, path, workerFunc(func(context.Context, task.Task) error { return errors.New("no") }))
+		for range tasks {
+			h.submit("x")
+		}
+		pass(time.Second)
+		h.kill()
+		pass(time.Hour) // all retries are due
+
+		var full atomic.Bool
+		again, err := New(Config{
+			Database: path,
+			Log:      slog.New(slog.DiscardHandler),
+			Worker: workerFunc(func(context.Context, task.Task) error {
+				<-time.After(time.Second)
+				return nil
+			}),
+			Intercept: func(op taskdb.Operation, do func() error) error {
+				switch op.Name {
+				case "Claim", "Finish", "SaveExecution":
+					if full.Load() {
+						return task.Errorf(task.Unavailable, "disk full")
+					}
+				}
+				return do()
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.executions.slots = newSlots(slots)
+		h = serveHost(t, again)
+		defer h.shutdown()
+		pass(500 * time.Millisecond)
+		full.Store(true)
+		pass(time.Minute)
+		if _, live, line := h.waiting(); live != slots || line != tasks-slots {
+			t.Errorf("after a minute %d executions are in memory and %d tasks in line, want %d and %d", live, line, slots, tasks-slots)
+		}
+		full.Store(false)
+		pass(time.Minute)
+		if counts, err := h.db.Counts(t.Context()); err != nil || counts.Tasks[task.Processed] != tasks {
+			t.Errorf("at the end %+v, %v, want all processed", counts, err)
 		}
 	})
 }

@@ -103,10 +103,10 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 		return function{name: f.Name, timeout: f.Timeout}
 	}
 
-	h.tasks = map[string]taskFunction{}
+	h.taskFunctions = map[string]taskFunction{}
 	for id, f := range system.Functions {
 		if handle := hs.task[f.Name]; handle != nil {
-			h.tasks[id] = h.taskFunction(functionOf(id), handle)
+			h.taskFunctions[id] = h.taskFunction(functionOf(id), handle)
 		}
 	}
 	h.front = &front{
@@ -136,7 +136,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 			missing(m.Function, "queue "+m.Queue)
 		}
 		fed := mapping{source: m, queue: system.Queues[m.Queue], function: functionOf(m.Function), handle: handle, log: h.log, functions: h.functions, goroutines: h.goroutines}
-		if fed.queue.DeadLetterQueue != "" {
+		if fed.queue.DeadLetterQueue != "" { // the task queue has a redrive policy
 			h.poller, h.deadLetterQueue = fed, fed.queue.DeadLetterQueue
 		} else {
 			h.monitor = fed

@@ -40,6 +40,9 @@ func FuzzParseMessage(f *testing.F) {
 	f.Add(`{"taskId":"01939a3e-7c00-7000-8000-000000000001","run":9223372036854775807} `)
 	f.Fuzz(func(t *testing.T, body string) {
 		m, err := task.ParseMessage(body)
+		if decoded, failed := task.ParseMessage(body + " "); decoded != m || (failed == nil) != (err == nil) {
+			t.Errorf("ParseMessage(%q): got %+v, %v, and with a blank after it, which only the decoder takes, %+v, %v", body, m, err, decoded, failed)
+		}
 		if err != nil {
 			checkInvalid(t, err)
 			return

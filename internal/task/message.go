@@ -37,15 +37,13 @@ func ParseMessage(body string) (Message, error) {
 	return m, m.Check()
 }
 
-// cutMessage reads what Body has written, as nearly all bodies are, in a tenth of
-// the time.
+// cutMessage reads what Body has written, as nearly all bodies are, without the
+// decoder's price.
 func cutMessage(body string) (m Message, ok bool) {
-	rest, ok1 := strings.CutPrefix(body, `{"taskId":"`)
-	id, rest, ok2 := strings.Cut(rest, `","run":`)
-	digits, ok3 := strings.CutSuffix(rest, "}")
-	run, err := strconv.Atoi(digits)
-	m = Message{TaskID: ID(id), Run: run}
-	return m, ok1 && ok2 && ok3 && err == nil && m.Check() == nil && m.Body() == body
+	id, run, _ := strings.Cut(strings.TrimPrefix(body, `{"taskId":"`), `","run":`)
+	m.TaskID = ID(id)
+	m.Run, _ = strconv.Atoi(strings.TrimSuffix(run, "}"))
+	return m, m.Body() == body && m.Check() == nil
 }
 
 // Check tells what is wrong with a message. The error is of kind Invalid.

@@ -61,7 +61,7 @@ func newWriter(path string) (_ *writer, err error) {
 		stopped:    make(chan struct{}),
 		rows:       map[key]*row{},
 	}
-	if w.pool, err = open(path, "_pragma=cache_size(-2000)"); err != nil {
+	if w.pool, err = open(path); err != nil {
 		return nil, err
 	}
 	if w.conn, err = w.pool.Conn(context.Background()); err != nil {

@@ -17,6 +17,7 @@ func main() {
 	env := awsconfig.NewEnvironment(os.Getenv)
 	sdk := env.SDK()
 	handler := poller.Handler{
+		// Start is the same for both types, and nothing else is called.
 		Executions:      sfnexecutions.New(sdk, env.Required("STATE_MACHINE_ARN"), sfnexecutions.Standard),
 		DeadLetterQueue: sqsqueue.NewDeadLetterQueue(sdk, env.Required("DEAD_LETTER_QUEUE_URL")),
 		Metrics:         cwmetrics.New(sdk, env.Required("METRIC_NAMESPACE")),
