@@ -7,6 +7,8 @@ import (
 
 // ballast is counted as live and never touched, so that it takes no memory. It gives
 // the heap a least size between collections, which Go has no setting for.
+//
+//lint:ignore U1000 it is there to be there
 var ballast []byte
 
 // TuneGC has garbage collected as suits a host that has its process for itself,
