@@ -22,17 +22,7 @@ func TestTasksWaitInLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const tasks, slots = 200, 7
-		path := filepath.Join(t.TempDir(), "tasks.db")
-		h := serveTest(t, path, workerFunc(func(context.Context, task.Task) error { return errors.New("no") }))
-		for range tasks {
-			h.submit("x")
-		}
-		pass(time.Second)
-		if timers, live, line := h.waiting(); timers != tasks || live != 0 || line != 0 {
-			t.Errorf("%d retries wait as %d timers, %d executions in memory and %d tasks in line, want timers alone", tasks, timers, live, line)
-		}
-		h.kill()
-		pass(time.Hour)
+		path := retriesDue(t, tasks)
 
 		var running, most atomic.Int64
 		worker := workerFunc(func(ctx context.Context, _ task.Task) error {
@@ -53,6 +43,7 @@ func TestTasksWaitInLine(t *testing.T) {
 			again.executions.slots = newSlots(slots)
 			return serveHost(t, again)
 		}
+		h := serve()
 		waits := func(want int) {
 			t.Helper()
 			_, live, line := h.waiting()
@@ -60,7 +51,6 @@ func TestTasksWaitInLine(t *testing.T) {
 				t.Fatalf("%d wait in line, %d executions are in memory and %d tasks run, want %d, %d and %d", line, live, running.Load(), want, slots, slots)
 			}
 		}
-		h = serve()
 		pass(500 * time.Millisecond)
 		waits(tasks - slots)
 		pass(time.Second)
@@ -83,6 +73,24 @@ func TestTasksWaitInLine(t *testing.T) {
 	})
 }
 
+// retriesDue returns the file of a host that was killed an hour ago, when so many
+// tasks waited for a retry, each as a timer and nothing else.
+func retriesDue(t *testing.T, tasks int) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "tasks.db")
+	h := serveTest(t, path, workerFunc(func(context.Context, task.Task) error { return errors.New("no") }))
+	for range tasks {
+		h.submit("x")
+	}
+	pass(time.Second)
+	if timers, live, line := h.waiting(); timers != tasks || live != 0 || line != 0 {
+		t.Errorf("%d retries wait as %d timers, %d executions in memory and %d tasks in line, want timers alone", tasks, timers, live, line)
+	}
+	h.kill()
+	pass(time.Hour)
+	return path
+}
+
 // While the file can be read and not written, an attempt that ends keeps its slot:
 // if the next in line had it, that would fail at once and pass it on, until all of
 // the line had a goroutine and was in memory.
@@ -90,14 +98,7 @@ func TestAnOutageOfWritesLeavesTheLineAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const tasks, slots = 100, 7
-		path := filepath.Join(t.TempDir(), "tasks.db")
-		h := serveTest(t, path, workerFunc(func(context.Context, task.Task) error { return errors.New("no") }))
-		for range tasks {
-			h.submit("x")
-		}
-		pass(time.Second)
-		h.kill()
-		pass(time.Hour) // all retries are due
+		path := retriesDue(t, tasks)
 
 		var full atomic.Bool
 		again, err := New(Config{
@@ -121,7 +122,7 @@ func TestAnOutageOfWritesLeavesTheLineAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		again.executions.slots = newSlots(slots)
-		h = serveHost(t, again)
+		h := serveHost(t, again)
 		defer h.shutdown()
 		pass(500 * time.Millisecond)
 		full.Store(true)
