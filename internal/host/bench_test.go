@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -134,11 +133,10 @@ type hostBench struct {
 	cancel context.CancelFunc
 	served chan error
 	before time.Duration // processorTime
-	gc     int
 }
 
 func startBench(b *testing.B, database string) *hostBench {
-	h := &hostBench{b: b, worker: &doneWorker{done: make(chan struct{})}, served: make(chan error, 1), gc: debug.SetGCPercent(-1)}
+	h := &hostBench{b: b, worker: &doneWorker{done: make(chan struct{})}, served: make(chan error, 1)}
 	TuneGC()
 	h.worker.left.Store(int64(b.N))
 	h.before = processorTime(b)
@@ -165,7 +163,6 @@ func (h *hostBench) stop() {
 		h.b.Error(err)
 	}
 	h.b.StopTimer()
-	debug.SetGCPercent(h.gc)
 	h.b.ReportMetric(float64(h.b.N)/h.b.Elapsed().Seconds(), "tasks/s")
 	h.b.ReportMetric(float64((processorTime(h.b)-h.before).Microseconds())/float64(h.b.N), "cpu-µs/task")
 }

@@ -8,8 +8,6 @@ import (
 // ballast is counted as live and never touched, so that it takes no memory. It gives
 // the heap a least size between collections, which Go has no setting for
 // (https://go.dev/issue/23044).
-//
-//lint:ignore U1000 it is there to be there
 var ballast []byte
 
 // TuneGC has garbage collected as suits a host that has its process for itself,

@@ -53,7 +53,7 @@ func measure() inUse {
 	runtime.GC() // what the first one finalized, and pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return inUse{heap: int(m.HeapAlloc), stacks: int(m.StackInuse), goroutines: runtime.NumGoroutine(), resident: resident()}
+	return inUse{heap: int(m.HeapAlloc) - len(ballast), stacks: int(m.StackInuse), goroutines: runtime.NumGoroutine(), resident: resident()}
 }
 
 // resident returns the resident set, in bytes, and 0 where there is no /proc.
