@@ -10,8 +10,8 @@ import (
 
 // Chain is a sequence of operations that share commits although each begins when
 // the one before it has returned: the early ones, StartExecution and Finish, return
-// when they are applied to the open transaction, before it is on disk. What follows
-// in the chain is on disk only with them: if they could not be committed, it is not
+// when they are applied to the open transaction; it or the next one has them on disk.
+// What follows in the chain is on disk only with them: if they could not be committed, it is not
 // applied, and its error is ErrLost.
 type Chain struct{ last atomic.Pointer[operation] }
 

@@ -15,10 +15,10 @@
 //     run and the events that drove it, in order. Replaying them gives its
 //     state and its history.
 //
-// So a task that succeeds at once costs one insert and one or two updates of one
-// row, all of them small: an answer of more than maxInlineAnswer bytes lives in
-// table answers. Two partial indexes, on live and on dead tasks, serve the
-// start of the host, reconcile and the listings; a finished task is in neither.
+// So a task that succeeds at once costs one insert and two updates of one row, all of
+// them small: an answer of more than maxInlineAnswer bytes lives in table answers. Two
+// partial indexes, on live and on dead tasks, serve the start of the host, reconcile
+// and the listings; a finished task is in neither.
 //
 // # Writing
 //
@@ -26,10 +26,11 @@
 // that come while others run, applies them to the rows in memory, writes each row
 // that changed once, commits, and only then answers: many callers share one fsync,
 // and none waits for a timer. What a workflow does in a row is a Chain, of which the
-// first steps are answered when they are applied, and a new task's message is there
-// to be received when the task is applied: a task's creation, the start of its
-// execution and the first claim share a commit, and a write of the row, if they come
-// soon enough after each other, and so do an outcome and the execution's next step.
-// A row that was read stays in a cache while it is live. Readers have
-// connections of their own and see what was committed.
+// first steps are answered when they are applied; a row that only such a step has
+// changed is left to the next transaction, so that the start of an execution and its
+// first claim are one write, and so are an outcome and the execution's next step. A
+// new task's message is there to be received when the task is applied, and mostly its
+// creation, the start and the claim share a commit. A row that was read stays in a
+// cache while it is live. Readers have connections of their own and see what was
+// committed.
 package taskdb

@@ -85,7 +85,7 @@ func (t *tx) expired(after int64, now task.Time, retention time.Duration) (expir
 		}
 		seen++
 		r.key = key(id)
-		if !live && expires > 0 && expires <= now.Milli() && t.changed[r.key] == nil {
+		if _, changed := t.changed[r.key]; !live && expires > 0 && expires <= now.Milli() && !changed {
 			expired = append(expired, r)
 		}
 	}

@@ -28,14 +28,15 @@ type writer struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // by their text; the writer's goroutine alone
 
-	operations chan *operation
-	closing    sync.RWMutex // held for writing while operations is closed
-	closed     bool
-	stopped    chan struct{}
+	incoming chan *operation
+	closing  sync.RWMutex // held for writing while incoming is closed
+	closed   bool
+	stopped  chan struct{}
 
-	rows   map[key]*row // committed rows, most of them live: a cache
-	cached int          // the bytes that they take
-	live   atomic.Int64 // how many rows of the file are live
+	rows      map[key]*row // committed rows, most of them live: a cache
+	cached    int          // the bytes that they take
+	postponed batch        // to the next transaction
+	live      atomic.Int64 // how many rows of the file are live
 	// counts are how many there are of each status, in the order of task.Statuses.
 	counts [statuses]atomic.Int64
 }
@@ -47,7 +48,8 @@ type operation struct {
 	// transaction.
 	apply     func(*tx) error
 	after     *operation    // of the same chain: if it is not committed, this one is not applied
-	applied   chan struct{} // closed when it is applied, if the caller goes on then
+	applied   chan struct{} // closed when it is applied, if the caller goes on then: it is early
+	put       *row          // as it has changed it
 	err       error
 	committed []func()      // called after the commit
 	failed    []func()      // called if the transaction fails
@@ -56,10 +58,11 @@ type operation struct {
 
 func newWriter(path string) (_ *writer, err error) {
 	w := &writer{
-		stmts:      map[string]*sql.Stmt{},
-		operations: make(chan *operation, maxBatch),
-		stopped:    make(chan struct{}),
-		rows:       map[key]*row{},
+		stmts:     map[string]*sql.Stmt{},
+		incoming:  make(chan *operation, maxBatch),
+		stopped:   make(chan struct{}),
+		rows:      map[key]*row{},
+		postponed: newBatch(),
 	}
 	if w.pool, err = open(path); err != nil {
 		return nil, err
@@ -146,7 +149,7 @@ func (w *writer) enqueue(ctx context.Context, op *operation) error {
 		return task.Errorf(task.Unavailable, "wait for the database: %w", ctx.Err())
 	}
 	select {
-	case w.operations <- op:
+	case w.incoming <- op:
 		return nil
 	case <-ctx.Done():
 		return task.Errorf(task.Unavailable, "wait for the database: %w", ctx.Err())
@@ -157,7 +160,7 @@ func (w *writer) close() error {
 	w.closing.Lock()
 	if !w.closed {
 		w.closed = true
-		close(w.operations)
+		close(w.incoming)
 	}
 	w.closing.Unlock()
 	<-w.stopped
@@ -170,15 +173,35 @@ func (w *writer) close() error {
 
 func (w *writer) run() {
 	defer close(w.stopped)
-	for op := range w.operations {
+	for op := range w.incoming {
 		w.commit(op)
+		for len(w.postponed.operations) > 0 {
+			w.commit(nil)
+		}
 	}
 }
 
-// commit applies an operation, and those that come meanwhile, in one transaction
-// and answers their callers.
+// batch are the operations of a transaction and the rows that they have changed.
+type batch struct {
+	operations []*operation
+	changed    map[key]change
+}
+
+func newBatch() batch { return batch{changed: map[key]change{}} }
+
+// change is a row to write.
+type change struct {
+	*row
+	// canWait: one operation has changed it, an early one of this transaction. What
+	// follows that one comes soon, and then both are one write.
+	canWait bool
+}
+
+// commit applies an operation, unless it is nil, and those that come meanwhile, in
+// one transaction with those that were postponed, and answers their callers.
 func (w *writer) commit(first *operation) {
-	t := &tx{writer: w, changed: map[key]*row{}}
+	t := &tx{writer: w, batch: w.postponed}
+	w.postponed = newBatch()
 	err := t.apply(first)
 	if err != nil {
 		t.exec(`ROLLBACK`) // an error here means that SQLite has rolled back by itself
@@ -189,13 +212,14 @@ func (w *writer) commit(first *operation) {
 			w.drop(k)
 		}
 	} else {
+		t.postpone()
 		t.cache()
 		t.live.Add(t.liveChange)
 		for i, n := range t.counted {
 			t.counts[i].Add(n)
 		}
 	}
-	for _, op := range t.batch {
+	for _, op := range t.operations {
 		if err != nil { // also of one that was refused: what it was refused for may not have come to be
 			op.err = task.Errorf(task.Unavailable, "write to the database: %w", err)
 			for _, f := range op.failed {
@@ -217,21 +241,26 @@ func (w *writer) commit(first *operation) {
 // tx is a transaction of the writer. Its methods are for its goroutine alone.
 type tx struct {
 	*writer
-	batch   []*operation // all that are in it
-	op      *operation   // the one that is being applied
-	changed map[key]*row // rows to update
-	added   []key        // rows inserted, which the cache has already
+	batch
+	op    *operation // the one that is being applied
+	added []key      // rows inserted, which the cache has already
 	// liveChange is how many rows become live, less those that are no longer.
 	liveChange int64
 	// counted are the changes of counts.
 	counted [statuses]int64
 }
 
-// apply applies an operation, those that come meanwhile, and commits.
+// apply applies an operation, unless it is nil, those that come meanwhile, and
+// commits.
 func (t *tx) apply(first *operation) error {
-	t.batch = append(t.batch, first)
+	if first != nil {
+		t.operations = append(t.operations, first)
+	}
 	if _, err := t.exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
+	}
+	if first == nil {
+		first = t.next()
 	}
 	for op := first; op != nil; op = t.next() {
 		t.op = op
@@ -248,8 +277,11 @@ func (t *tx) apply(first *operation) error {
 			close(op.applied)
 		}
 	}
-	for _, r := range t.changed {
-		if err := t.update(r); err != nil {
+	for _, c := range t.changed {
+		if c.canWait {
+			continue
+		}
+		if err := t.update(c.row); err != nil {
 			return err
 		}
 	}
@@ -257,15 +289,29 @@ func (t *tx) apply(first *operation) error {
 	return err
 }
 
+// postpone leaves to the next transaction the rows that can wait, and the operations
+// that have changed them.
+func (t *tx) postpone() {
+	t.operations = slices.DeleteFunc(t.operations, func(op *operation) bool {
+		if op.put == nil || !t.changed[op.put.key].canWait {
+			return false
+		}
+		t.postponed.operations = append(t.postponed.operations, op)
+		t.postponed.changed[op.put.key] = change{row: op.put}
+		delete(t.changed, op.put.key)
+		return true
+	})
+}
+
 // next adds an operation that has come to the transaction and returns it, nil if
 // there is none. Goroutines that could run first do: they may be about to send one,
 // and a commit takes as long as many operations.
 func (t *tx) next() *operation {
-	for yielded := false; len(t.batch) < maxBatch; yielded = true {
+	for yielded := false; len(t.operations) < maxBatch; yielded = true {
 		select {
-		case op, ok := <-t.operations:
+		case op, ok := <-t.incoming:
 			if ok {
-				t.batch = append(t.batch, op)
+				t.operations = append(t.operations, op)
 				return op
 			}
 			return nil
@@ -288,8 +334,8 @@ func (t *tx) onFailure(f func()) { t.op.failed = append(t.op.failed, f) }
 // row returns the row of a task, for reading: change a copy and put that. The
 // error is of kind NotFound if there is none.
 func (t *tx) row(k key) (*row, error) {
-	if r := t.changed[k]; r != nil {
-		return r, nil
+	if c, ok := t.changed[k]; ok {
+		return c.row, nil
 	}
 	if r := t.rows[k]; r != nil {
 		return r, nil
@@ -306,8 +352,12 @@ func (t *tx) row(k key) (*row, error) {
 	return r, nil
 }
 
-// put has r written with the transaction.
-func (t *tx) put(r *row) { t.changed[r.key] = r }
+// put has r written with the transaction, or with the next one.
+func (t *tx) put(r *row) {
+	_, again := t.changed[r.key]
+	t.changed[r.key] = change{row: r, canWait: t.op.applied != nil && !again}
+	t.op.put = r
+}
 
 // update writes a row that was put.
 func (t *tx) update(r *row) error {
@@ -341,9 +391,9 @@ func (t *tx) inserted(r *row) {
 
 // cache keeps the live rows that were written.
 func (t *tx) cache() {
-	for k, r := range t.changed {
-		if r.stored.live {
-			t.keep(r)
+	for k, c := range t.changed {
+		if c.stored.live {
+			t.keep(c.row)
 		} else {
 			t.drop(k)
 		}
