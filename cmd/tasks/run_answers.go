@@ -207,21 +207,14 @@ func runProgram(ctx context.Context, command string, c asl.InvokeTask) (event as
 	return event, 0, err
 }
 
-const (
-	lambdaInvoke = "arn:aws:states:::lambda:invoke"
-	taskFailed   = "States.TaskFailed"
-)
+const taskFailed = "States.TaskFailed"
 
 // payloadOf returns what the program of a task is to work on.
 func payloadOf(c asl.InvokeTask) []byte {
-	if c.Resource != lambdaInvoke {
-		return c.Parameters
+	if c.Payload != nil {
+		return c.Payload
 	}
-	parameters := struct{ Payload json.RawMessage }{json.RawMessage("{}")}
-	if err := json.Unmarshal(c.Parameters, &parameters); err != nil {
-		return c.Parameters
-	}
-	return parameters.Payload
+	return c.Parameters
 }
 
 // resultOf returns the result of the integration for what a program answered.
@@ -233,7 +226,7 @@ func resultOf(c asl.InvokeTask, out []byte) (json.RawMessage, error) {
 	if !json.Valid(out) {
 		return nil, fmt.Errorf("the program of the state %q answered with what is not JSON: %s", c.State, task.Cut(string(out), 200))
 	}
-	if c.Resource != lambdaInvoke {
+	if c.Resource != asl.LambdaInvoke {
 		return out, nil
 	}
 	return json.Marshal(struct {

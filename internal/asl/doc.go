@@ -45,7 +45,7 @@
 //     how an execution goes on and what it waits for
 //   - machine.go, parse.go, fields.go, link.go: parsing and validation; every
 //     problem, with its place (position.go); integration.go: parameters of
-//     services
+//     services, and what is around their answers
 //   - state_*.go: one file for each state type, its fields and its work;
 //     children.go is what Parallel and Map share
 //   - io.go: the order of input and output processing; context.go: $$

@@ -34,6 +34,11 @@ type Event struct {
 	Output json.RawMessage `json:"o,omitempty"`
 	Error  string          `json:"e,omitempty"`
 	Cause  string          `json:"c,omitempty"`
+	// Answer is given in place of Output for a task of LambdaInvoke or
+	// SQSSendMessage: what the function or the service has answered. Step puts the
+	// SDK's response around it, of the request whose id is RequestID.
+	Answer    json.RawMessage `json:"a,omitempty"`
+	RequestID string          `json:"-"`
 }
 
 // StartInput is what an execution starts with. The identifiers show in the
@@ -64,8 +69,13 @@ type InvokeTask struct {
 	// such as lambda:invoke its parameters ({"FunctionName","Payload"}), for a
 	// function's ARN the payload itself.
 	Parameters json.RawMessage
-	Timeout    time.Duration
-	Heartbeat  time.Duration
+	// FunctionName is the name or the ARN of the function to invoke and Payload what
+	// it is given, for LambdaInvoke and for a function's ARN. For other services both
+	// are empty.
+	FunctionName string
+	Payload      json.RawMessage
+	Timeout      time.Duration
+	Heartbeat    time.Duration
 }
 
 // SetTimer asks for TimerFired with the same Ref at At or as soon after it as

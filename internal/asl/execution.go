@@ -129,7 +129,7 @@ func (x *Execution) Step(e Event) ([]Command, []HistoryEvent, error) {
 
 // checkAnswer finds the host's bugs before anything changes.
 func checkAnswer(w *wait, e Event) (any, error) {
-	switch w.command.(type) {
+	switch c := w.command.(type) {
 	case SetTimer:
 		if e.Kind != TimerFired {
 			return nil, fmt.Errorf("asl: event %q answers timer %d", e.Kind, e.Ref)
@@ -137,10 +137,14 @@ func checkAnswer(w *wait, e Event) (any, error) {
 	case InvokeTask:
 		switch e.Kind {
 		case TaskSucceeded:
-			if len(e.Output) == 0 {
-				return nil, nil
+			var v any
+			var err error
+			switch {
+			case len(e.Answer) > 0:
+				v, err = response(c.Resource, e)
+			case len(e.Output) > 0:
+				v, err = decode(e.Output, nil)
 			}
-			v, err := decode(e.Output, nil)
 			if err != nil {
 				return nil, fmt.Errorf("asl: the output of task %d: %w", e.Ref, err)
 			}

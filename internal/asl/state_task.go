@@ -161,6 +161,12 @@ func (x *Execution) dispatch(t *thread) {
 		Timeout:   time.Duration(scheduled.run.timeout) * time.Second,
 		Heartbeat: time.Duration(scheduled.run.heartbeat) * time.Second,
 	}
+	switch {
+	case s.resourceType == "":
+		c.FunctionName, c.Payload = s.resource, c.Parameters
+	case s.resource == LambdaInvoke:
+		c.FunctionName, c.Payload = invocation(scheduled.parameters)
+	}
 	x.waits.add(wait{c.Ref, t, c})
 	x.commands = append(x.commands, c)
 }

@@ -64,7 +64,7 @@ func transitionsOf(t *testing.T, machine *asl.Machine, failures int) float64 {
 				at = c.At
 				next = append(next, asl.Event{Kind: asl.TimerFired, Time: at, Ref: c.Ref})
 			case asl.InvokeTask:
-				answer := asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: c.Ref, Output: json.RawMessage(`{"Payload":{}}`)}
+				answer := asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: c.Ref, Answer: json.RawMessage(`{}`)}
 				if c.State == "Process" && failures > 0 {
 					failures--
 					answer = asl.Event{Kind: asl.TaskFailed, Time: at, Ref: c.Ref, Error: "WorkerError"}

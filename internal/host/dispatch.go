@@ -93,14 +93,14 @@ func (e *Executions) leave() {
 
 // run runs a task and returns the event of its answer. Its timeout is counted
 // from here.
-func (e *Executions) run(ctx context.Context, c asl.InvokeTask) journalled {
+func (e *Executions) run(ctx context.Context, c asl.InvokeTask) asl.Event {
 	if limit := shorter(c.Timeout, c.Heartbeat); limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	out, failure := e.runTask(ctx, c)
-	event := journalled{Event: asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref}}
+	event := asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref}
 	switch {
 	case failure == nil && integrated(c.Resource):
 		event.Answer = out
@@ -139,7 +139,7 @@ func (e *Executions) fire(t timer) {
 	}
 	go func() {
 		defer e.running.Done()
-		e.handle(t.m, journalled{Event: asl.Event{Kind: asl.TimerFired, Ref: t.ref}}, &taskdb.Chain{})
+		e.handle(t.m, asl.Event{Kind: asl.TimerFired, Ref: t.ref}, &taskdb.Chain{})
 		<-e.fired
 	}()
 }

@@ -67,10 +67,10 @@ func (e *Executions) Start(ctx context.Context, m task.Message) error {
 	if x.state != nil {
 		return nil // it runs
 	}
-	event := journalled{Event: asl.Event{Kind: asl.Start, Start: &asl.StartInput{Seed: e.seed(m)}}}
+	event := asl.Event{Kind: asl.Start, Start: &asl.StartInput{Seed: e.seed(m)}}
 	x.stamp(&event)
 	state := machine.NewExecution()
-	commands, _, err := state.Step(e.fill(state, event, m))
+	commands, _, err := state.Step(e.fill(event, m))
 	if err != nil {
 		return fmt.Errorf("start execution %s: %w", m.ExecutionName(), err)
 	}
@@ -153,23 +153,23 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 // from it. It gives up only when the host stops; the event's cause happens again
 // after the next start. The chain is that of the attempt that the event answers: if
 // what that has recorded could not be written, the event is that it has failed.
-func (e *Executions) handle(m task.Message, event journalled, chain *taskdb.Chain) {
+func (e *Executions) handle(m task.Message, event asl.Event, chain *taskdb.Chain) {
 	err := e.apply(m, event, chain)
 	if !errors.Is(err, taskdb.ErrLost) {
 		return
 	}
 	if event.Kind == asl.TaskSucceeded || event.Kind == asl.TaskFailed && event.Error != string(task.PermanentError) {
 		failure := &functionError{Type: string(task.Unrecorded), Message: err.Error()}
-		event = journalled{Event: asl.Event{Kind: asl.TaskFailed, Ref: event.Ref, Error: failure.Type, Cause: failure.cause()}}
+		event = asl.Event{Kind: asl.TaskFailed, Ref: event.Ref, Error: failure.Type, Cause: failure.cause()}
 	}
 	e.apply(m, event, &taskdb.Chain{})
 }
 
 // apply does what handle says, unless the chain has lost something.
-func (e *Executions) apply(m task.Message, event journalled, chain *taskdb.Chain) (lost error) {
+func (e *Executions) apply(m task.Message, event asl.Event, chain *taskdb.Chain) (lost error) {
 	e.with(m, func(x *execution) {
 		x.stamp(&event)
-		commands, history, err := x.state.Step(e.fill(x.state, event, m))
+		commands, history, err := x.state.Step(e.fill(event, m))
 		delete(x.cancels, event.Ref)
 		switch {
 		case err != nil:

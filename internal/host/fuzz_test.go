@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -108,10 +109,10 @@ func FuzzHTTP(f *testing.F) {
 // match, and sends one message at most.
 func FuzzIntegration(f *testing.F) {
 	h := fuzzHost(f, "")
-	for _, resource := range []string{lambdaInvoke, sqsSendMessage, "ProcessFunction", "arn:aws:states:::sns:publish"} {
+	for _, resource := range []string{asl.LambdaInvoke, asl.SQSSendMessage, "arn:aws:lambda:local:000000000000:function:ProcessFunction", "arn:aws:states:::sns:publish"} {
 		for _, parameters := range []string{
 			`{"FunctionName": "ProcessFunction", "Payload": {"taskId": "01939a3e-7c00-7000-8000-000000000001", "run": 1, "retryCount": 0, "executionId": "e"}}`,
-			`{"FunctionName": "ProcessFunction"}`, `{"FunctionName": 1, "Payload": null}`, `{"taskId": 1}`,
+			`{"FunctionName": "ProcessFunction"}`, `{"FunctionName": 1, "Payload": null}`, `{"taskId": 1}`, `{"FunctionName.$": "$"}`,
 			`{"QueueUrl": "` + h.deadLetterQueue + `", "MessageBody": {"taskId": "x"}}`, `{"QueueUrl": "` + h.deadLetterQueue + `", "MessageBody": "text"}`,
 			`{"QueueUrl": "` + h.deadLetterQueue + `"}`, `{"QueueUrl": "TaskQueue", "MessageBody": "\ud800"}`, `null`, `[]`, `"x"`,
 		} {
@@ -119,15 +120,25 @@ func FuzzIntegration(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, resource, parameters string) {
-		if !json.Valid([]byte(parameters)) {
-			return // the engine gives JSON
+		definition := fmt.Sprintf(`{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": %q, "Parameters": %s, "End": true}}}`, resource, parameters)
+		machine, err := asl.Parse([]byte(definition))
+		if err != nil {
+			return
 		}
-		out, failure := h.runTask(t.Context(), asl.InvokeTask{Resource: resource, Parameters: json.RawMessage(parameters)})
+		commands, _, err := machine.NewExecution().Step(asl.Event{Kind: asl.Start, Start: &asl.StartInput{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, ok := commands[0].(asl.InvokeTask)
+		if !ok {
+			return // the parameters failed
+		}
+		out, failure := h.runTask(t.Context(), c)
 		if failure == nil && !json.Valid(out) || failure != nil && (failure.Type == "" || !json.Valid([]byte(failure.cause()))) {
 			t.Errorf("got %s, %v", out, failure)
 		}
 		want := 1
-		if failure == nil && resource == sqsSendMessage {
+		if failure == nil && resource == asl.SQSSendMessage {
 			want = 2
 		}
 		// One more, so that there is something to receive.
@@ -149,13 +160,13 @@ func FuzzIntegration(f *testing.F) {
 func FuzzJournal(f *testing.F) {
 	h := fuzzHost(f, "")
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	started := appendEvent(nil, journalled{Event: asl.Event{Kind: asl.Start, Time: at, Start: &asl.StartInput{Seed: 7}}})
-	failed := appendEvent(started, journalled{Event: asl.Event{Kind: asl.TaskFailed, Time: at, Ref: 1, Error: "WorkerError", Cause: "{}"}})
+	started := appendEvent(nil, asl.Event{Kind: asl.Start, Time: at, Start: &asl.StartInput{Seed: 7}})
+	failed := appendEvent(started, asl.Event{Kind: asl.TaskFailed, Time: at, Ref: 1, Error: "WorkerError", Cause: "{}"})
 	f.Add(string(started), true)
 	f.Add(string(failed), true)
-	f.Add(string(appendEvent(failed, journalled{Event: asl.Event{Kind: asl.TimerFired, Time: at.Add(2 * time.Second), Ref: 2}})), true)
-	f.Add(string(appendEvent(started, journalled{Event: asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: 1, Output: json.RawMessage(`{"Payload": {}}`)}})), false)
-	f.Add(string(appendEvent(started, journalled{Event: asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: 1}, Answer: json.RawMessage(`{"outcome":"processed"}`)})), false)
+	f.Add(string(appendEvent(failed, asl.Event{Kind: asl.TimerFired, Time: at.Add(2 * time.Second), Ref: 2})), true)
+	f.Add(string(appendEvent(started, asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: 1, Output: json.RawMessage(`{"Payload": {}}`)})), false)
+	f.Add(string(appendEvent(started, asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: 1, Answer: json.RawMessage(`{"outcome":"processed"}`)})), false)
 	f.Add(string(started)+"}", true)
 	f.Add("", true)
 	f.Add(string(started[:len(started)/2]), true)

@@ -6,9 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -17,18 +14,13 @@ import (
 	"tasks/internal/task"
 )
 
-// The resources of Task states that one machine has. A function's own ARN is
-// one too.
-const (
-	lambdaInvoke   = "arn:aws:states:::lambda:invoke"
-	sqsSendMessage = "arn:aws:states:::sqs:sendMessage"
-)
+// integrated tells whether a resource is an integrated service that one machine has.
+func integrated(resource string) bool {
+	return resource == asl.LambdaInvoke || resource == asl.SQSSendMessage
+}
 
-// integrated tells whether a resource is an integrated service, whose answer comes
-// in the SDK's response.
-func integrated(resource string) bool { return resource == lambdaInvoke || resource == sqsSendMessage }
-
-// knows tells whether one machine has the resource of a Task state.
+// knows tells whether one machine has the resource of a Task state: a service, or a
+// function by its own ARN.
 func (h *Host) knows(resource string) bool {
 	return integrated(resource) || h.taskFunctions[samtemplate.LogicalID(resource)] != nil
 }
@@ -36,33 +28,14 @@ func (h *Host) knows(resource string) bool {
 // runTask does what a Task state asks for, and returns what the function or the
 // service answers.
 func (h *Host) runTask(ctx context.Context, c asl.InvokeTask) (json.RawMessage, *functionError) {
-	switch c.Resource {
-	case lambdaInvoke:
-		return h.lambdaInvoke(ctx, c.Parameters)
-	case sqsSendMessage:
+	if c.Resource == asl.SQSSendMessage {
 		return h.sqsSendMessage(ctx, c.Parameters)
 	}
-	return h.invokeTask(ctx, c.Resource, c.Parameters)
-}
-
-// invokeTask invokes the function that a name or an ARN stands for.
-func (h *Host) invokeTask(ctx context.Context, name string, payload json.RawMessage) (json.RawMessage, *functionError) {
-	f := h.taskFunctions[samtemplate.LogicalID(name)]
+	f := h.taskFunctions[samtemplate.LogicalID(c.FunctionName)]
 	if f == nil {
-		return nil, &functionError{Type: "Lambda.ResourceNotFoundException", Message: "Function not found: " + name}
+		return nil, &functionError{Type: "Lambda.ResourceNotFoundException", Message: "Function not found: " + c.FunctionName}
 	}
-	return f(ctx, payload)
-}
-
-func (h *Host) lambdaInvoke(ctx context.Context, parameters json.RawMessage) (json.RawMessage, *functionError) {
-	var p struct {
-		FunctionName string
-		Payload      json.RawMessage
-	}
-	if err := json.Unmarshal(parameters, &p); err != nil {
-		return nil, &functionError{Type: "States.Runtime", Message: "lambda:invoke: " + err.Error()}
-	}
-	return h.invokeTask(ctx, p.FunctionName, p.Payload)
+	return f(ctx, c.Payload)
 }
 
 func (h *Host) sqsSendMessage(ctx context.Context, parameters json.RawMessage) (json.RawMessage, *functionError) {
@@ -94,47 +67,10 @@ type sent struct {
 	MessageID        string `json:"MessageId"`
 }
 
-// responseOf returns the output of a Task state with an integrated service: its
-// answer, with the SDK's response around it.
-func responseOf(resource string, answer json.RawMessage, request uuid.UUID, at time.Time) json.RawMessage {
-	if resource == sqsSendMessage {
-		return fmt.Appendf(answer[:len(answer)-1:len(answer)-1], ",%s}", sdkResponse("application/x-amz-json-1.0", 106, request, at))
-	}
-	return fmt.Appendf(nil, `{"ExecutedVersion":"$LATEST","Payload":%s,%s,"StatusCode":200}`,
-		answer, sdkResponse("application/json", len(answer), request, at, "X-Amz-Executed-Version", "$LATEST"))
-}
-
 // requestID returns the id of the request that was a task of m's execution. It is
 // the same whenever the journal is read.
-func requestID(m task.Message, ref int64) uuid.UUID {
-	return uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", m.ExecutionName(), ref))
-}
-
-// sdkResponse returns the members that every service integration answers with
-// besides the service's own: the HTTP response that the SDK got, of so many bytes.
-// more are names and values of further headers.
-func sdkResponse(contentType string, length int, request uuid.UUID, at time.Time, more ...string) []byte {
-	headers := append([]string{"Content-Length", strconv.Itoa(length), "Content-Type", contentType, "Date", at.UTC().Format(http.TimeFormat)}, more...)
-	headers = append(headers, "x-amzn-RequestId", request.String())
-	out := append(make([]byte, 0, 1024), `"SdkHttpMetadata":{"AllHttpHeaders":{`...)
-	out = appendMembers(out, headers, `["`, `"]`)
-	out = append(out, `},"HttpHeaders":{`...)
-	out = appendMembers(out, headers, `"`, `"`)
-	out = append(out, `},"HttpStatusCode":200},"SdkResponseMetadata":{"RequestId":"`...)
-	return append(append(out, request.String()...), `"}`...)
-}
-
-// appendMembers appends names and values, in which there is nothing to escape, as
-// the members of a JSON object.
-func appendMembers(out []byte, pairs []string, before, after string) []byte {
-	for i := 0; i < len(pairs); i += 2 {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(append(append(out, '"'), pairs[i]...), `":`...)
-		out = append(append(append(out, before...), pairs[i+1]...), after...)
-	}
-	return out
+func requestID(m task.Message, ref int64) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", m.ExecutionName(), ref)).String()
 }
 
 func mustMarshal(v any) json.RawMessage {

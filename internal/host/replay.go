@@ -31,16 +31,8 @@ func (e *Executions) executionID(m task.Message) string {
 	return "arn:aws:states:local:000000000000:execution:" + e.stateMachine + ":" + m.ExecutionName()
 }
 
-// journalled is an event as the journal has it: without what follows from the rest.
-type journalled struct {
-	asl.Event
-	// Answer is what an integrated service has answered. Output, which has more
-	// around it, is made of it.
-	Answer json.RawMessage `json:"a,omitempty"`
-}
-
 // stamp gives an event its time.
-func (x *execution) stamp(event *journalled) {
+func (x *execution) stamp(event *asl.Event) {
 	event.Time = time.Now().UTC().Truncate(time.Millisecond)
 	if event.Time.Before(x.clock) {
 		event.Time = x.clock
@@ -48,9 +40,9 @@ func (x *execution) stamp(event *journalled) {
 	x.clock = event.Time
 }
 
-// fill completes an event of m's execution, whose state is the one before it. Of the
-// first the journal has the seed alone: the rest follows from m.
-func (e *Executions) fill(state *asl.Execution, event journalled, m task.Message) asl.Event {
+// fill completes an event of m's execution, of which the journal has only what does
+// not follow from m.
+func (e *Executions) fill(event asl.Event, m task.Message) asl.Event {
 	switch {
 	case event.Start != nil:
 		event.Start = &asl.StartInput{
@@ -62,11 +54,9 @@ func (e *Executions) fill(state *asl.Execution, event journalled, m task.Message
 			Seed:             event.Start.Seed,
 		}
 	case event.Answer != nil:
-		if c, ok := state.Awaited(event.Ref).(asl.InvokeTask); ok { // else it is too late, and ignored
-			event.Output = responseOf(c.Resource, event.Answer, requestID(m, event.Ref), event.Time)
-		}
+		event.RequestID = requestID(m, event.Ref)
 	}
-	return event.Event
+	return event
 }
 
 // with calls f with an execution, loaded and locked.
@@ -154,13 +144,13 @@ func (e *Executions) replay(ctx context.Context, x *execution, kept taskdb.Execu
 	var history []asl.HistoryEvent
 	dec := json.NewDecoder(bytes.NewReader(kept.Journal))
 	for {
-		var event journalled
+		var event asl.Event
 		if err := dec.Decode(&event); err == io.EOF {
 			break
 		} else if err != nil {
 			return nil, fmt.Errorf("read the journal of execution %s: %w", kept.ExecutionName(), err)
 		}
-		_, events, err := state.Step(e.fill(state, event, kept.Message))
+		_, events, err := state.Step(e.fill(event, kept.Message))
 		if err != nil {
 			return nil, fmt.Errorf("replay execution %s: %w", kept.ExecutionName(), err)
 		}
@@ -197,7 +187,7 @@ func (e *Executions) machine(ctx context.Context, definition int64) (*asl.Machin
 
 func statusOf(x *asl.Execution) task.ExecutionStatus { return task.ExecutionStatus(x.Status()) }
 
-func appendEvent(journal []byte, event journalled) []byte {
+func appendEvent(journal []byte, event asl.Event) []byte {
 	b, err := json.Marshal(event)
 	if err != nil {
 		panic(err) // strings, numbers, times and JSON that was checked always marshal

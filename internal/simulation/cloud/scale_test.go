@@ -314,7 +314,7 @@ func (s *scale) execute(m task.Message) {
 
 // integrate carries out a Task state.
 func (s *scale) integrate(c asl.InvokeTask) asl.Event {
-	answer := asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref, Output: json.RawMessage(`{"Payload":{}}`)}
+	answer := asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref, Answer: json.RawMessage(`{}`)}
 	fail := func(errorType, cause string) asl.Event {
 		return asl.Event{Kind: asl.TaskFailed, Ref: c.Ref, Error: errorType, Cause: cause}
 	}
@@ -337,11 +337,11 @@ func (s *scale) integrate(c asl.InvokeTask) asl.Event {
 		s.active--
 		s.mu.Unlock()
 	}()
-	var parameters struct{ Payload process.Input }
-	unmarshal(c.Parameters, &parameters)
+	var in process.Input
+	unmarshal(c.Payload, &in)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if _, err := s.process.Handle(ctx, parameters.Payload); err != nil {
+	if _, err := s.process.Handle(ctx, in); err != nil {
 		failure, _ := errors.AsType[*task.Error](err)
 		return fail(string(failure.Kind), `{"errorMessage":`+strconv.Quote(failure.Message)+`}`)
 	}

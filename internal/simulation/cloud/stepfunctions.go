@@ -120,24 +120,24 @@ func (x *execution) run(command asl.InvokeTask) {
 		if f != nil {
 			event.Kind, event.Error, event.Cause = asl.TaskFailed, f.Error, f.Cause
 		} else {
-			event.Output = marshal(map[string]any{"Payload": output})
+			event.Answer = marshal(output)
 		}
 		x.step(event)
 	}
 	c.world.After(command.Timeout, func() { x.step(asl.Event{Kind: asl.TaskTimedOut, Ref: command.Ref}) })
 	switch command.Resource {
-	case "arn:aws:states:::lambda:invoke":
-		var parameters struct{ Payload process.Input }
-		unmarshal(command.Parameters, &parameters)
+	case asl.LambdaInvoke:
+		var in process.Input
+		unmarshal(command.Payload, &in)
 		times := 1
 		if c.world.Fault("a function is invoked twice", 0.5) {
 			times = 2
 		}
 		for range times {
-			invoke(c, "process", func(ctx context.Context) (process.Output, error) { return c.process.Handle(ctx, parameters.Payload) },
+			invoke(c, "process", func(ctx context.Context) (process.Output, error) { return c.process.Handle(ctx, in) },
 				func(out process.Output, f *failure) { answer(out, f) })
 		}
-	case "arn:aws:states:::sqs:sendMessage":
+	case asl.SQSSendMessage:
 		var parameters struct{ MessageBody json.RawMessage }
 		unmarshal(command.Parameters, &parameters)
 		refused, lost := c.world.Fault("a dead letter is refused", 1), c.world.Fault("the answer to a dead letter is lost", 1)
