@@ -236,6 +236,8 @@ type Operation struct {
 	More []task.ID // the others
 	// early: in a chain, its caller goes on when it is applied.
 	early bool
+	// ahead: the tasks after its task come next.
+	ahead bool
 }
 
 // Interceptor is called in place of each operation, by the goroutine that waits

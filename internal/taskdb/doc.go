@@ -31,6 +31,7 @@
 // first claim are one write, and so are an outcome and the execution's next step. A
 // new task's message is there to be received when the task is applied, and mostly its
 // creation, the start and the claim share a commit. A row that was read stays in a
-// cache while it is live. Readers have connections of their own and see what was
+// cache while it is live, and the start of an execution reads those of the tasks that
+// are next on the queue, too. Readers have connections of their own and see what was
 // committed.
 package taskdb

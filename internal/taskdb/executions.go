@@ -44,7 +44,7 @@ func (db *DB) DefinitionBody(ctx context.Context, id int64) (body string, err er
 // of kind Closed if it has ended, the task has gone on without it, or there is no
 // task: the message was received before its creation failed.
 func (db *DB) StartExecution(ctx context.Context, e Execution) (started bool, err error) {
-	err = db.change(ctx, Operation{Name: "StartExecution", Task: e.TaskID, early: true}, func(tx *tx, r *row) (bool, error) {
+	err = db.change(ctx, Operation{Name: "StartExecution", Task: e.TaskID, early: true, ahead: true}, func(tx *tx, r *row) (bool, error) {
 		switch {
 		case r.Run != e.Run || !r.Status.Open() || r.execution != "" && r.execution != task.ExecutionRunning:
 			return false, task.Errorf(task.Closed, "execution %s has ended", e.ExecutionName())

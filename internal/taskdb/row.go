@@ -90,6 +90,9 @@ const rowColumns = `id, status, run, retries, created_at, updated_at, next_check
 
 const selectRow = `SELECT ` + rowColumns + ` FROM tasks WHERE id = ?`
 
+// selectAhead reads a live row and the live ones after it.
+const selectAhead = `SELECT ` + rowColumns + ` FROM tasks WHERE live = 1 AND id >= ? ORDER BY id LIMIT 32`
+
 const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
 // updateRow leaves the indexes alone; updateIndexed writes their columns too.

@@ -189,6 +189,11 @@ func (db *DB) change(ctx context.Context, op Operation, transition func(*tx, *ro
 		return err
 	}
 	return db.write(ctx, op, func(tx *tx) error {
+		if op.ahead {
+			if err := tx.readAhead(k); err != nil {
+				return err
+			}
+		}
 		old, err := tx.row(k)
 		if err != nil {
 			return err

@@ -352,6 +352,33 @@ func (t *tx) row(k key) (*row, error) {
 	return r, nil
 }
 
+// readAhead reads the row of a task that is not in memory, and those of the live
+// tasks after it: who takes tasks from the queue asks for them next.
+func (t *tx) readAhead(k key) error {
+	if _, ok := t.changed[k]; ok || t.rows[k] != nil {
+		return nil
+	}
+	s, err := t.stmt(selectAhead)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(k[:])
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRow(rows)
+		if err != nil {
+			return err
+		}
+		if t.rows[r.key] == nil { // else the file may be behind
+			t.keep(r)
+		}
+	}
+	return rows.Err()
+}
+
 // put has r written with the transaction, or with the next one.
 func (t *tx) put(r *row) {
 	_, again := t.changed[r.key]

@@ -2,8 +2,10 @@ package taskdb
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tasks/internal/task"
@@ -42,4 +44,45 @@ func TestTheCacheIsBounded(t *testing.T) {
 	if got := db.writer.cached; got != sum || got > maxCachedBytes || got < maxCachedBytes-2*journal {
 		t.Errorf("%d rows take %d bytes and are counted as %d, want no more than %d, and about that", len(db.writer.rows), sum, got, maxCachedBytes)
 	}
+}
+
+// The live tasks that come next are read with the one that is asked for, and none that
+// is in memory is replaced by what the file has.
+func TestReadAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := openTest(t)
+		keys := make([]key, 40)
+		for i := range keys {
+			k, err := keyOf(newTask(t, db))
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys[i] = k
+		}
+		err := <-inTransaction(db, func(tx *tx) error {
+			if _, err := tx.exec(`UPDATE tasks SET live = 0 WHERE id = ?`, keys[2][:]); err != nil {
+				return err
+			}
+			clear(tx.rows)
+			if err := tx.readAhead(keys[1]); err != nil {
+				return err
+			}
+			got := slices.IndexFunc(keys, func(k key) bool { return tx.rows[k] != nil })
+			if got != 1 || len(tx.rows) != 32 || tx.rows[keys[2]] != nil {
+				t.Errorf("%d rows are in memory, the first is %d, the third is %v, want 32, 1 and none", len(tx.rows), got, tx.rows[keys[2]])
+			}
+			before := tx.rows[keys[1]]
+			if err := tx.readAhead(keys[0]); err != nil {
+				return err
+			}
+			if len(tx.rows) != 33 || tx.rows[keys[1]] != before {
+				t.Errorf("%d rows are in memory, want 33, and the second to be what it was: %v", len(tx.rows), tx.rows[keys[1]] == before)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
 }
