@@ -80,7 +80,7 @@ starts, traces, and idempotency keys.`,
 	flags.DurationVar(&o.worker, "worker", 100*time.Millisecond, "how long an attempt takes the worker")
 	flags.IntVar(&o.answerBytes, "answer-bytes", 300, "length of each answer")
 	flags.IntVar(&o.memoryMB, "memory", 128, "memory of the functions, in `MB`")
-	flags.IntVar(&o.batch, "batch", 10, "messages that the poller gets at once: 10 under load, 1 when they come one by one")
+	flags.IntVar(&o.batch, "batch", 10, "messages that the poller and the monitor get at once: 10 under load, 1 when they come one by one")
 	flags.IntVar(&o.measured, "measured", 0, "take the newest `N` final tasks of a server instead")
 	return cmd
 }

@@ -28,7 +28,8 @@ type Life struct {
 type Setup struct {
 	Express  bool
 	MemoryMB int // of each function
-	// Batch is how many messages the poller gets at once, up to 10: what waits.
+	// Batch is how many messages the poller and the monitor get at once, up to 10:
+	// what waits, or for the monitor what comes in a second.
 	Batch int
 }
 
@@ -47,10 +48,10 @@ const (
 	// countBatch is how many changes of the table the count function gets at once,
 	// of which a task makes three, and two more for each retry.
 	countBatch = 1000
-	// errorEvent and deadLetter are the bytes of what is logged for a failed attempt
-	// (by the state machine, at level ERROR) and for a dead letter (by the monitor).
-	// Nothing is logged for a success.
-	errorEvent, deadLetter = 700, 600
+	// failedEvent is what the state machine logs at level ERROR for a failed attempt,
+	// deadEvents what for an execution that fails, and deadLetter what the monitor logs
+	// for a dead letter, in bytes. Nothing is logged for a success.
+	failedEvent, deadEvents, deadLetter = 470, 1050, 600
 	// expressStep is what billing rounds an EXPRESS execution's duration up to, and
 	// expressMB the least memory that it is billed with.
 	expressStep, expressMB = 100 * time.Millisecond, 64
@@ -80,8 +81,8 @@ func Of(l Life, s Setup) Usage {
 	}
 	changes := 1 + 2*attempts
 	if l.Dead {
-		invoke(1, 3*request) // monitor: a read, a write, a metric
-		u["SQS request"] += 3
+		invoke(1/batch, time.Duration(2*s.Batch+1)*request) // monitor: a read and a write for each, a metric
+		u["SQS request"] += 1 + 2/batch
 		running += request
 		changes++
 	}
@@ -94,9 +95,9 @@ func Of(l Life, s Setup) Usage {
 		u["state transition"] = Transitions(len(l.Attempts), l.Dead)
 	}
 	u["DynamoDB write unit"], u["DynamoDB read unit"] = Units(l.AnswerBytes, len(l.Attempts), l.Dead)
-	u["log GB"] = failed * errorEvent / 1e9
+	u["log GB"] = failed * failedEvent / 1e9
 	if l.Dead {
-		u["log GB"] += deadLetter / 1e9
+		u["log GB"] += (deadEvents + deadLetter) / 1e9
 	}
 	return u
 }

@@ -15,6 +15,30 @@ import (
 // The transitions of executions of the state machine as it is.
 func TestTransitions(t *testing.T) {
 	t.Parallel()
+	for failures := range 4 {
+		dead := failures == 3
+		attempts := min(failures+1, 3)
+		count, scheduled := 0.0, 0
+		for _, h := range historyOf(t, failures) {
+			switch {
+			case strings.HasSuffix(h.Type, "StateEntered"):
+				count++
+				scheduled = 0
+			case h.Type == "TaskScheduled":
+				if scheduled++; scheduled > 1 { // a retry
+					count++
+				}
+			}
+		}
+		if want := Transitions(attempts, dead); count != want {
+			t.Errorf("after %d failures: counted %v, want the engine's %v", failures, want, count)
+		}
+	}
+}
+
+// historyOf runs an execution whose first attempts fail.
+func historyOf(t *testing.T, failures int) (all []asl.HistoryEvent) {
+	t.Helper()
 	definition, err := tasks.Files.ReadFile("statemachine/task.asl.json")
 	if err != nil {
 		t.Fatal(err)
@@ -23,23 +47,9 @@ func TestTransitions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for failures := range 4 {
-		dead := failures == 3
-		attempts := min(failures+1, 3)
-		if got, want := transitionsOf(t, machine, failures), Transitions(attempts, dead); got != want {
-			t.Errorf("after %d failures: counted %v, want the engine's %v", failures, want, got)
-		}
-	}
-}
-
-// transitionsOf runs an execution whose first attempts fail and counts the states
-// that it enters and the retries.
-func transitionsOf(t *testing.T, machine *asl.Machine, failures int) float64 {
-	t.Helper()
 	x := machine.NewExecution()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	count, scheduled := 0.0, 0.0
-	next := []asl.Event{{Kind: asl.Start, Time: at, Start: &asl.StartInput{ExecutionID: "e", Input: json.RawMessage(`{"taskId":"t","run":1}`)}}}
+	next := []asl.Event{{Kind: asl.Start, Time: at, Start: &asl.StartInput{ExecutionID: "e", Input: json.RawMessage(`{"taskId":"01a20b0b-a542-7d64-8f66-00d0bafd16ca","run":1}`)}}}
 	for len(next) > 0 {
 		event := next[0]
 		next = next[1:]
@@ -47,17 +57,7 @@ func transitionsOf(t *testing.T, machine *asl.Machine, failures int) float64 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, h := range history {
-			switch {
-			case strings.HasSuffix(h.Type, "StateEntered"):
-				count++
-				scheduled = 0
-			case h.Type == "TaskScheduled":
-				if scheduled++; scheduled > 1 {
-					count++
-				}
-			}
-		}
+		all = append(all, history...)
 		for _, c := range commands {
 			switch c := c.(type) {
 			case asl.SetTimer:
@@ -67,7 +67,7 @@ func transitionsOf(t *testing.T, machine *asl.Machine, failures int) float64 {
 				answer := asl.Event{Kind: asl.TaskSucceeded, Time: at, Ref: c.Ref, Answer: json.RawMessage(`{}`)}
 				if c.State == "Process" && failures > 0 {
 					failures--
-					answer = asl.Event{Kind: asl.TaskFailed, Time: at, Ref: c.Ref, Error: "WorkerError"}
+					answer = asl.Event{Kind: asl.TaskFailed, Time: at, Ref: c.Ref, Error: "WorkerError", Cause: `{"errorMessage":"simulated failure","errorType":"WorkerError"}`}
 				}
 				next = append(next, answer)
 			}
@@ -76,7 +76,51 @@ func transitionsOf(t *testing.T, machine *asl.Machine, failures int) float64 {
 	if x.Status() == asl.Running {
 		t.Fatal("the execution has not ended")
 	}
-	return count
+	return all
+}
+
+// The events at level ERROR of an execution that dies ("Log levels for Step Functions
+// execution events"), as the state machine logs them: the engine's, with the names of
+// a deployed stack, and the 26 bytes that CloudWatch Logs counts for each
+// ("PutLogEvents").
+func TestLoggedBytes(t *testing.T) {
+	t.Parallel()
+	const execution = "arn:aws:states:us-east-1:123456789012:express:TaskStateMachine-AbCdEfGhIjKl:01a20b0b-a542-7d64-8f66-00d0bafd16ca-1:01a20b0b-a542-7d64-8f66-00d0bafd16ca"
+	bytes := map[string]int{}
+	for _, h := range historyOf(t, 3) {
+		var event map[string]any
+		text, err := json.Marshal(h)
+		if err == nil {
+			err = json.Unmarshal(text, &event)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, details := range event {
+			if !strings.HasSuffix(key, "EventDetails") {
+				continue
+			}
+			logged, err := json.Marshal(map[string]any{
+				"details": details, "redrive_count": "0", "id": "10", "type": h.Type, "previous_event_id": "9",
+				"event_timestamp": "1787541942901", "execution_arn": execution,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			bytes[h.Type] = 26 + len(logged)
+		}
+	}
+	for _, row := range []struct {
+		name      string
+		got, want int
+	}{
+		{"a failed attempt", bytes["TaskFailed"], failedEvent},
+		{"an execution that fails", bytes["FailStateEntered"] + bytes["ExecutionFailed"], deadEvents},
+	} {
+		if row.got > row.want || row.got < row.want*9/10 {
+			t.Errorf("%s logs %d bytes, which %d should be a little above", row.name, row.got, row.want)
+		}
+	}
 }
 
 func TestEveryItemHasAPrice(t *testing.T) {
