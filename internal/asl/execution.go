@@ -82,11 +82,14 @@ var (
 // do and what is new in the history. It is pure: no clock, no I/O, no global
 // randomness; the same events give the same commands and history, byte by byte.
 //
+// What it returns is the caller's until the next Step.
+//
 // An event for a Ref that is no longer awaited (a stale timer, the late result
 // of a cancelled task) and any event after the end are ignored. An error is a
 // bug of the caller (a second Start, a result that isn't JSON, a kind that does
 // not fit the command) and leaves the execution as it was.
 func (x *Execution) Step(e Event) ([]Command, []HistoryEvent, error) {
+	x.commands, x.history = x.commands[:0], x.history[:0]
 	if e.Kind == Start {
 		if x.status != "" {
 			return nil, nil, ErrStarted
@@ -177,7 +180,7 @@ func (x *Execution) begin(e Event) ([]Command, []HistoryEvent, error) {
 		x.region = arn[3]
 	}
 	x.status = Running
-	x.history = make([]HistoryEvent, 0, 8)
+	x.history = make([]HistoryEvent, 0, 4) // for a task to start, or to succeed
 	h := x.record(nil, "ExecutionStarted", executionStarted)
 	h.data, h.role = input, x.start.RoleArn
 	if x.machine.timeout > 0 {
@@ -193,9 +196,7 @@ func (x *Execution) begin(e Event) ([]Command, []HistoryEvent, error) {
 func clock(e Event) time.Time { return e.Time.UTC().Round(0) }
 
 func (x *Execution) produced() ([]Command, []HistoryEvent, error) {
-	commands, history := x.commands, x.history
-	x.commands, x.history = nil, nil
-	return commands, history, nil
+	return x.commands, x.history, nil
 }
 
 // record adds a history event that follows t's last one and becomes t's last.

@@ -5,7 +5,8 @@ import "fmt"
 // evaluator gives expressions what they may refer to.
 type evaluator struct {
 	input     any            // $
-	context   func() *object // $$, built when it is asked for
+	context   func() *object // builds $$
+	built     *object        // $$, when it has been asked for
 	variables *variables     // $name
 	random    func() uint64
 	given     int // bytes, to functions so far
@@ -36,7 +37,10 @@ func (x *evaluator) path(p *path) (any, error) {
 	from := x.input
 	switch p.root {
 	case rootContext:
-		from = x.context()
+		if x.built == nil {
+			x.built = x.context()
+		}
+		from = x.built
 	case rootVariable:
 		v, ok := x.variables.get(p.variable)
 		if !ok {

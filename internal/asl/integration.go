@@ -102,9 +102,10 @@ func sdkResponse(e Event, contentType string, length int, more ...member) [2]mem
 		{"Date", e.Time.UTC().Format(http.TimeFormat)},
 	}, more...)
 	headers = append(headers, member{"x-amzn-RequestId", e.RequestID})
-	lists := make([]member, len(headers))
+	lists, values := make([]member, len(headers)), make([]any, len(headers))
 	for i, h := range headers {
-		lists[i] = member{h.key, []any{h.value}}
+		values[i] = h.value
+		lists[i] = member{h.key, values[i : i+1 : i+1]}
 	}
 	return [2]member{
 		{"SdkHttpMetadata", newObject(
