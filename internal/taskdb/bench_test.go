@@ -37,7 +37,7 @@ func fill(b *testing.B, db *DB, n int) {
 				} else if _, err := r.Finish(task.FinishRequest{ID: r.ID, Token: token, Now: now, Retention: time.Hour}); err != nil {
 					return err
 				}
-				r.journal, r.stored = make([]byte, 400), r.indexed()
+				r.journal, r.stored = make([]byte, 400), r.asStored()
 				if _, err := tx.exec(insertRow, r.insertArgs()...); err != nil {
 					return err
 				}

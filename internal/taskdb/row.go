@@ -40,14 +40,35 @@ type row struct {
 	definition int64
 	journal    []byte
 
-	stored       indexed // as the file has it
-	storedStatus task.Status
+	stored stored
 }
 
-// indexed is what the partial indexes go by.
+// stored is what the file has, as far as it decides what an update writes.
+type stored struct {
+	status  task.Status
+	rare    rare
+	indexed indexed
+}
+
+// rare are the values of rareColumns.
+type rare struct {
+	run, retries, checks, receives int
+	errorType, errorMessage        string
+	nextAttempt                    int64
+}
+
+// indexed are the values of indexedColumns: live, dead and nextCheck are what the
+// partial indexes go by.
 type indexed struct {
-	live, dead bool
-	nextCheck  int64
+	live, dead         bool
+	nextCheck, expires int64
+}
+
+// asStored returns what the file has when r is written.
+func (r *row) asStored() stored { return stored{r.Status, r.rare(), r.indexed()} }
+
+func (r *row) rare() rare {
+	return rare{r.Run, r.Retries, r.Checks, r.receives, r.ErrorType, r.ErrorMessage, r.NextAttemptAt.Milli()}
 }
 
 // indexed returns what the row's index entries should be. A row is live while
@@ -57,6 +78,7 @@ func (r *row) indexed() indexed {
 		live:      r.Status.Open() || r.execution == task.ExecutionRunning,
 		dead:      r.Status == task.DLQ,
 		nextCheck: r.NextCheckAt.Milli(),
+		expires:   r.ExpiresAt.Milli(),
 	}
 }
 
@@ -95,33 +117,49 @@ const selectAhead = `SELECT ` + rowColumns + ` FROM tasks WHERE live = 1 AND id 
 
 const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
-// updateRow leaves the indexes alone; updateIndexed writes their columns too.
-// SQLite rewrites an index entry whenever a column of its condition is set, to
+// The columns that an update writes: those that every step of a task changes, those
+// that few change, and those that the indexes go by, with the one that changes when
+// they do. SQLite rewrites an index entry whenever a column of its condition is set, to
 // whatever value.
 const (
-	updateColumns = `UPDATE tasks SET status = ?, run = ?, retries = ?, updated_at = ?, checks = ?, expires_at = ?, lease_until = ?,
-	owner = ?, execution_id = ?, error_type = ?, error_message = ?, attempts = ?, visible_at = ?, receives = ?, execution = ?, definition = ?, journal = ?,
-	next_attempt_at = ?`
-	updateRow     = updateColumns + ` WHERE id = ?`
-	updateIndexed = updateColumns + `, live = ?, dead = ?, next_check_at = ? WHERE id = ?`
+	stepColumns    = `status = ?, updated_at = ?, lease_until = ?, owner = ?, execution_id = ?, attempts = ?, visible_at = ?, execution = ?, definition = ?, journal = ?`
+	rareColumns    = `, run = ?, retries = ?, checks = ?, receives = ?, error_type = ?, error_message = ?, next_attempt_at = ?`
+	indexedColumns = `, live = ?, dead = ?, next_check_at = ?, expires_at = ?`
 )
+
+// updateRow are the statements: [with rareColumns][with indexedColumns].
+var updateRow = func() (queries [2][2]string) {
+	for i, rare := range []string{"", rareColumns} {
+		for j, indexed := range []string{"", indexedColumns} {
+			queries[i][j] = `UPDATE tasks SET ` + stepColumns + rare + indexed + ` WHERE id = ?`
+		}
+	}
+	return queries
+}()
 
 func (r *row) insertArgs() []any {
 	answer := sql.NullString{String: r.Answer, Valid: !r.largeAnswer}
 	return []any{
 		r.key[:], string(r.Status), r.Run, r.Retries, r.CreatedAt.Milli(), r.UpdatedAt.Milli(), r.NextCheckAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
 		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), answer, r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
-		r.stored.live, r.stored.dead, marshalLabels(r.Labels), r.NextAttemptAt.Milli(),
+		r.stored.indexed.live, r.stored.indexed.dead, marshalLabels(r.Labels), r.NextAttemptAt.Milli(),
 	}
 }
 
-// updateArgs has room for what update adds.
-func (r *row) updateArgs() []any {
-	return append(make([]any, 0, 24),
-		string(r.Status), r.Run, r.Retries, r.UpdatedAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
-		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
-		r.NextAttemptAt.Milli(),
-	)
+// update returns the statement that writes r, and its arguments.
+func (r *row) update() (query string, args []any) {
+	args = append(make([]any, 0, 22),
+		string(r.Status), r.UpdatedAt.Milli(), r.LeaseUntil.Milli(), r.Owner, r.ExecutionID, marshalAttempts(r.Attempts), r.visibleAt, string(r.execution), r.definition, blob(r.journal))
+	rare, indexed := 0, 0
+	if now := r.rare(); now != r.stored.rare {
+		rare = 1
+		args = append(args, now.run, now.retries, now.checks, now.receives, now.errorType, now.errorMessage, now.nextAttempt)
+	}
+	if now := r.indexed(); now != r.stored.indexed {
+		indexed = 1
+		args = append(args, now.live, now.dead, now.nextCheck, now.expires)
+	}
+	return updateRow[rare][indexed], append(args, r.key[:])
 }
 
 // blob returns b as a value that is not NULL.
@@ -145,10 +183,11 @@ func scanRow(s scanner) (*row, error) {
 		attempts, labels                             string
 		nextAttempt                                  int64
 		answer                                       sql.NullString
+		live, dead                                   bool
 	)
 	err := s.Scan(&id, &r.Status, &r.Run, &r.Retries, &created, &updated, &check, &r.Checks, &expires, &leaseUntil,
 		&r.Owner, &r.ExecutionID, &r.ErrorType, &r.ErrorMessage, &attempts, &answer, &r.visibleAt, &r.receives, &r.execution, &r.definition, &r.journal,
-		&r.stored.live, &r.stored.dead, &labels, &nextAttempt)
+		&live, &dead, &labels, &nextAttempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, task.Errorf(task.NotFound, "there is no such task")
 	}
@@ -159,12 +198,13 @@ func scanRow(s scanner) (*row, error) {
 	if err != nil || !r.Status.Valid() || r.Run < 1 {
 		return nil, fmt.Errorf("the row of task %x is damaged: status %q, run %d", id, r.Status, r.Run)
 	}
-	r.key, r.ID, r.storedStatus = u, task.ID(u.String()), r.Status
+	r.key, r.ID = u, task.ID(u.String())
 	r.CreatedAt, r.UpdatedAt, r.NextCheckAt = task.AtMilli(created), task.AtMilli(updated), task.AtMilli(check)
 	r.NextAttemptAt = task.AtMilli(nextAttempt)
-	r.stored.nextCheck = check
 	r.ExpiresAt, r.LeaseUntil = task.AtMilli(expires), task.AtMilli(leaseUntil)
 	r.Answer, r.largeAnswer = answer.String, !answer.Valid
+	r.stored = r.asStored()
+	r.stored.indexed.live, r.stored.indexed.dead = live, dead
 	if attempts != "" {
 		err = json.NewDecoder(strings.NewReader(attempts)).Decode(&r.Attempts)
 	}

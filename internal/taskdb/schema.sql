@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     definition    INTEGER NOT NULL,        -- definitions.id, 0 for none
     journal       BLOB    NOT NULL,        -- its events, JSON, one a line
     -- What the indexes go by. They change once or twice in a task's life, and
-    -- only then are they written: see updateIndexed in row.go.
+    -- only then are they written: see indexedColumns in row.go.
     live          INTEGER NOT NULL,        -- 1: the task is open, or its execution runs
     dead          INTEGER NOT NULL,        -- 1: the task is in the DLQ
     labels        TEXT    NOT NULL DEFAULT '', -- JSON object, '' for none

@@ -60,7 +60,7 @@ func (db *DB) insert(tx *tx, k key, t task.Task) error {
 	if r.largeAnswer {
 		r.Answer = ""
 	}
-	r.stored, r.storedStatus = r.indexed(), r.Status
+	r.stored = r.asStored()
 	inserted, err := tx.exec(insertRow, r.insertArgs()...)
 	if err == nil && inserted == 0 {
 		err = task.Errorf(task.Conflict, "task %s exists already", t.ID)

@@ -388,21 +388,18 @@ func (t *tx) put(r *row) {
 
 // update writes a row that was put.
 func (t *tx) update(r *row) error {
-	query, args := updateRow, r.updateArgs()
-	t.counted[place(r.storedStatus)]--
-	t.counted[place(r.Status)]++
-	r.storedStatus = r.Status
-	if now := r.indexed(); now != r.stored {
-		query, args = updateIndexed, append(args, now.live, now.dead, now.nextCheck)
-		switch {
-		case now.live && !r.stored.live:
-			t.liveChange++
-		case !now.live && r.stored.live:
-			t.liveChange--
-		}
-		r.stored = now
+	query, args := r.update()
+	before, now := r.stored, r.asStored()
+	t.counted[place(before.status)]--
+	t.counted[place(now.status)]++
+	switch {
+	case now.indexed.live && !before.indexed.live:
+		t.liveChange++
+	case !now.indexed.live && before.indexed.live:
+		t.liveChange--
 	}
-	_, err := t.exec(query, append(args, r.key[:])...)
+	r.stored = now
+	_, err := t.exec(query, args...)
 	return err
 }
 
@@ -411,7 +408,7 @@ func (t *tx) inserted(r *row) {
 	t.keep(r)
 	t.added = append(t.added, r.key)
 	t.counted[place(r.Status)]++
-	if r.stored.live {
+	if r.stored.indexed.live {
 		t.liveChange++
 	}
 }
@@ -419,7 +416,7 @@ func (t *tx) inserted(r *row) {
 // cache keeps the live rows that were written.
 func (t *tx) cache() {
 	for k, c := range t.changed {
-		if c.stored.live {
+		if c.stored.indexed.live {
 			t.keep(c.row)
 		} else {
 			t.drop(k)
