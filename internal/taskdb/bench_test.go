@@ -29,7 +29,13 @@ func fill(b *testing.B, db *DB, n int) {
 				var ms [8]byte
 				binary.BigEndian.PutUint64(ms[:], uint64(now.Milli()))
 				copy(k[:6], ms[2:])
-				r := &row{Task: task.New(task.ID(uuid.UUID(k).String()), "an answer of some forty characters, or so", now.Time), key: k, execution: task.ExecutionSucceeded, definition: 1}
+				r := &row{Task: task.New(task.ID(uuid.UUID(k).String()), "an answer of some forty characters, or so", now.Time), key: k}
+				r.stored = r.asStored()
+				if _, err := tx.exec(insertRow, r.insertArgs()...); err != nil {
+					return err
+				}
+				tx.inserted(r)
+				r.execution, r.definition, r.journal = task.ExecutionSucceeded, 1, make([]byte, 400)
 				token := uuid.NewString()
 				r.Claim(task.ClaimRequest{Message: r.Message(), ExecutionID: "arn:aws:states:local:000000000000:execution:TaskStateMachine:" + r.Message().ExecutionName(), Token: token, Now: now, Lease: time.Minute})
 				if i%50 == 0 {
@@ -37,8 +43,7 @@ func fill(b *testing.B, db *DB, n int) {
 				} else if _, err := r.Finish(task.FinishRequest{ID: r.ID, Token: token, Now: now, Retention: time.Hour}); err != nil {
 					return err
 				}
-				r.journal, r.stored = make([]byte, 400), r.asStored()
-				if _, err := tx.exec(insertRow, r.insertArgs()...); err != nil {
+				if err := tx.update(r); err != nil {
 					return err
 				}
 			}

@@ -115,7 +115,10 @@ const selectRow = `SELECT ` + rowColumns + ` FROM tasks WHERE id = ?`
 // selectAhead reads a live row and the live ones after it.
 const selectAhead = `SELECT ` + rowColumns + ` FROM tasks WHERE live = 1 AND id >= ? ORDER BY id LIMIT 32`
 
-const insertRow = `INSERT INTO tasks (` + rowColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+// insertRow writes the row of a new task: what is the same for each is in the statement.
+const insertRow = `INSERT INTO tasks (id, created_at, updated_at, next_check_at, answer, visible_at, labels, next_attempt_at,
+	status, run, live, retries, checks, expires_at, lease_until, owner, execution_id, error_type, error_message, attempts, receives, execution, definition, journal, dead)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', 1, 1, 0, 0, 0, 0, '', '', '', '', '', 0, '', 0, x'', 0) ON CONFLICT DO NOTHING`
 
 // The columns that an update writes: those that every step of a task changes, those
 // that few change, and those that the indexes go by, with the one that changes when
@@ -137,13 +140,10 @@ var updateRow = func() (queries [2][2]string) {
 	return queries
 }()
 
+// insertArgs are of the row of a new task.
 func (r *row) insertArgs() []any {
 	answer := sql.NullString{String: r.Answer, Valid: !r.largeAnswer}
-	return []any{
-		r.key[:], string(r.Status), r.Run, r.Retries, r.CreatedAt.Milli(), r.UpdatedAt.Milli(), r.NextCheckAt.Milli(), r.Checks, r.ExpiresAt.Milli(), r.LeaseUntil.Milli(),
-		r.Owner, r.ExecutionID, r.ErrorType, r.ErrorMessage, marshalAttempts(r.Attempts), answer, r.visibleAt, r.receives, string(r.execution), r.definition, blob(r.journal),
-		r.stored.indexed.live, r.stored.indexed.dead, marshalLabels(r.Labels), r.NextAttemptAt.Milli(),
-	}
+	return []any{r.key[:], r.CreatedAt.Milli(), r.UpdatedAt.Milli(), r.NextCheckAt.Milli(), answer, r.visibleAt, marshalLabels(r.Labels), r.NextAttemptAt.Milli()}
 }
 
 // update returns the statement that writes r, and its arguments.
