@@ -1,12 +1,15 @@
 package asl
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
 
 // encode writes v as compact JSON.
-func encode(v any) []byte { return appendValue(nil, v) }
+func encode(v any) []byte {
+	return appendValue(make([]byte, 0, encodedSize(v, math.MaxInt)), v)
+}
 
 func appendValue(b []byte, v any) []byte {
 	switch v := v.(type) {

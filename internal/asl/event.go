@@ -65,17 +65,14 @@ type InvokeTask struct {
 	Ref      int64
 	State    string
 	Resource string
-	// Parameters is the task's effective input: for an optimised integration
-	// such as lambda:invoke its parameters ({"FunctionName","Payload"}), for a
-	// function's ARN the payload itself.
-	Parameters json.RawMessage
 	// FunctionName is the name or the ARN of the function to invoke and Payload what
-	// it is given, for LambdaInvoke and for a function's ARN. For other services both
-	// are empty.
+	// it is given, for LambdaInvoke and for a function's ARN.
 	FunctionName string
 	Payload      json.RawMessage
-	Timeout      time.Duration
-	Heartbeat    time.Duration
+	// Parameters are those of another service.
+	Parameters json.RawMessage
+	Timeout    time.Duration
+	Heartbeat  time.Duration
 }
 
 // SetTimer asks for TimerFired with the same Ref at At or as soon after it as

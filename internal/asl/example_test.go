@@ -44,7 +44,7 @@ func Example() {
 			switch c := command.(type) {
 			case asl.InvokeTask:
 				calls++
-				fmt.Printf("%s %s gets %s\n", now.Format(time.TimeOnly), c.State, c.Parameters)
+				fmt.Printf("%s %s gets %s\n", now.Format(time.TimeOnly), c.State, c.Payload)
 				answer := asl.Event{Kind: asl.TaskFailed, Ref: c.Ref, Error: "Busy"}
 				if calls > 1 {
 					answer = asl.Event{Kind: asl.TaskSucceeded, Ref: c.Ref, Output: json.RawMessage(`"Hello Ada"`)}

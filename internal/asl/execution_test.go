@@ -155,7 +155,7 @@ func pendingNames(x *Execution) []string {
 	for _, c := range x.Pending() {
 		switch c := c.(type) {
 		case InvokeTask:
-			v, _ := decode(c.Parameters, nil)
+			v, _ := decode(c.Payload, nil)
 			n, _ := v.(*object).get("n")
 			names = append(names, "task "+string(n.(number)))
 		case SetTimer:

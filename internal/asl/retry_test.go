@@ -77,8 +77,8 @@ func TestRetryWaitsExactlyAsLongAsItShould(t *testing.T) {
 				if len(tasks) != 1 {
 					t.Fatalf("attempt %d: got %v, want one task", i+1, h.commands)
 				}
-				if want := fmt.Sprintf(`{"FunctionName":"process","Payload":{"id":"t","retryCount":%d}}`, i); !sameJSON(string(tasks[0].Parameters), want) {
-					t.Errorf("attempt %d: got parameters %s, want %s", i+1, tasks[0].Parameters, want)
+				if want := fmt.Sprintf(`{"id":"t","retryCount":%d}`, i); !sameJSON(string(tasks[0].Payload), want) {
+					t.Errorf("attempt %d: got payload %s, want %s", i+1, tasks[0].Payload, want)
 				}
 				h.failTask(tasks[0].Ref, name, "cause")
 				if h.x.Status() != Running {

@@ -157,15 +157,17 @@ func (x *Execution) dispatch(t *thread) {
 	t.phase, t.scheduled = phaseWaiting, nil
 	x.lastRef++
 	c := InvokeTask{
-		Ref: x.lastRef, State: s.name, Resource: s.resource, Parameters: encode(scheduled.parameters),
+		Ref: x.lastRef, State: s.name, Resource: s.resource,
 		Timeout:   time.Duration(scheduled.run.timeout) * time.Second,
 		Heartbeat: time.Duration(scheduled.run.heartbeat) * time.Second,
 	}
 	switch {
 	case s.resourceType == "":
-		c.FunctionName, c.Payload = s.resource, c.Parameters
+		c.FunctionName, c.Payload = s.resource, encode(scheduled.parameters)
 	case s.resource == LambdaInvoke:
 		c.FunctionName, c.Payload = invocation(scheduled.parameters)
+	default:
+		c.Parameters = encode(scheduled.parameters)
 	}
 	x.waits.add(wait{c.Ref, t, c})
 	x.commands = append(x.commands, c)

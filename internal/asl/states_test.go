@@ -196,7 +196,7 @@ func TestParallelRunsBranchesAndJoinsThem(t *testing.T) {
 		t.Parallel()
 		h := start(t, definition, `{"v":1,"w":2}`)
 		tasks := h.invoked()
-		if len(tasks) != 2 || string(tasks[0].Parameters) != `{"v":1}` {
+		if len(tasks) != 2 || string(tasks[0].Payload) != `{"v":1}` {
 			t.Fatalf("got %v, want two tasks with the effective input", h.commands)
 		}
 		h.succeed(tasks[1].Ref, `"two"`)

@@ -70,8 +70,8 @@ func (h *durableHost) answer(ctx context.Context, c asl.InvokeTask) (json.RawMes
 		MS, Failures, Retry int
 		Answer              json.RawMessage
 	}
-	if err := json.Unmarshal(c.Parameters, &p); err != nil {
-		h.t.Errorf("parameters %s: %v", c.Parameters, err)
+	if err := json.Unmarshal(c.Payload, &p); err != nil {
+		h.t.Errorf("payload %s: %v", c.Payload, err)
 	}
 	select {
 	case <-time.After(time.Duration(p.MS) * time.Millisecond):
