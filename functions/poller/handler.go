@@ -18,8 +18,8 @@ import (
 // batch size.
 const concurrency = 10
 
-// Handler starts executions. A message that comes again starts nothing new: an
-// execution is named for the task and its run.
+// Handler starts executions. A message that comes again starts nothing new, unless
+// executions are EXPRESS: one is named for the task and its run.
 type Handler struct {
 	Executions      task.Executions
 	DeadLetterQueue task.DeadLetterQueue

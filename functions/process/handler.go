@@ -60,7 +60,7 @@ type Handler struct {
 	// Retention is how long a task is kept after its success.
 	Retention time.Duration
 	Log       *slog.Logger
-	// Now is the clock of the record's times, by which a retry is told from an
+	// Now is the clock of claims and outcomes, by which a retry is told from an
 	// invocation that came too early. It is time.Now, if it is nil.
 	Now func() time.Time
 }

@@ -11,7 +11,7 @@ type EventKind string
 // The kinds are short because a host journals every event.
 const (
 	Start                 EventKind = "start"
-	TaskSucceeded         EventKind = "ok"        // Output
+	TaskSucceeded         EventKind = "ok"        // Output or Answer
 	TaskFailed            EventKind = "fail"      // Error, Cause
 	TaskTimedOut          EventKind = "timeout"   // States.Timeout; Cause if there is one
 	TaskHeartbeatTimedOut EventKind = "heartbeat" // States.HeartbeatTimeout
@@ -36,7 +36,8 @@ type Event struct {
 	Cause  string          `json:"c,omitempty"`
 	// Answer is given in place of Output for a task of LambdaInvoke or
 	// SQSSendMessage: what the function or the service has answered. Step puts the
-	// SDK's response around it, of the request whose id is RequestID.
+	// SDK's response around it, of the request whose id is RequestID, which a host
+	// gives again when it replays the event.
 	Answer    json.RawMessage `json:"a,omitempty"`
 	RequestID string          `json:"-"`
 }

@@ -9,13 +9,13 @@ import (
 	"tasks/internal/taskdb"
 )
 
-// doEarly begins the tasks that find a slot, before what led to them is on disk:
+// doEarly begins the calls that find a slot, before what led to them is on disk:
 // chain is that, and what they write follows it. If it comes to nothing, so do they.
 // The other commands, which would be left behind then, are returned for do.
 func (e *Executions) doEarly(x *execution, commands []asl.Command, chain *taskdb.Chain) (rest []asl.Command) {
 	for _, c := range commands {
 		if c, ok := c.(asl.InvokeTask); ok && e.slots.takeFree() {
-			e.startTask(x, c, chain)
+			e.startCall(x, c, chain)
 			continue
 		}
 		rest = append(rest, c)
@@ -30,8 +30,8 @@ func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case asl.InvokeTask:
-			if e.slots.take(waitingTask{x.kept.Message, c.Ref}) {
-				e.startTask(x, c, &taskdb.Chain{})
+			if e.slots.take(waitingCall{x.kept.Message, c.Ref}) {
+				e.startCall(x, c, &taskdb.Chain{})
 			}
 		case asl.SetTimer:
 			e.timers.set(c.At.Sub(since), timer{m: x.kept.Message, ref: c.Ref})
@@ -39,14 +39,14 @@ func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 			if cancel := x.cancels[c.Ref]; cancel != nil {
 				cancel()
 			}
-		case asl.Finish:
+		case asl.Finish: // it is in the status that was kept
 		}
 	}
 }
 
-// startTask runs a task that has a slot and gives its answer to the execution, which
-// stays in memory until then.
-func (e *Executions) startTask(x *execution, c asl.InvokeTask, follows *taskdb.Chain) {
+// startCall makes the call of a Task state, which has a slot, and gives its answer to the
+// execution, which stays in memory until then.
+func (e *Executions) startCall(x *execution, c asl.InvokeTask, follows *taskdb.Chain) {
 	if !e.begin() {
 		return // kept as pending
 	}
@@ -70,7 +70,7 @@ func (e *Executions) startTask(x *execution, c asl.InvokeTask, follows *taskdb.C
 	})
 }
 
-// leave gives a slot to the task that has waited for one longest.
+// leave gives a slot to the call that has waited for one longest.
 func (e *Executions) leave() {
 	next, ok := e.slots.leave()
 	if !ok || !e.begin() {
@@ -81,7 +81,7 @@ func (e *Executions) leave() {
 		started := false
 		e.with(next.m, func(x *execution) {
 			if c, ok := x.state.Awaited(next.ref).(asl.InvokeTask); ok {
-				e.startTask(x, c, &taskdb.Chain{})
+				e.startCall(x, c, &taskdb.Chain{})
 				started = true
 			}
 		})
@@ -91,8 +91,8 @@ func (e *Executions) leave() {
 	}()
 }
 
-// run runs a task and returns the event of its answer. Its timeout is counted
-// from here.
+// run makes a call and returns the event of its answer. Its timeout is counted from
+// here.
 func (e *Executions) run(ctx context.Context, c asl.InvokeTask) asl.Event {
 	if limit := shorter(c.Timeout, c.Heartbeat); limit > 0 {
 		var cancel context.CancelFunc

@@ -15,8 +15,9 @@
 //	DynamoDB, CloudWatch        taskdb
 //	its TTL                     removeExpired (retention.go)
 //
-// wire.go puts the handlers together. outage.go keeps the log readable while the
-// file can't be used.
+// wire.go puts the handlers together. timers.go has the waits of executions, outage.go
+// keeps the log readable while the file can't be used, goroutines.go and gc.go are for
+// speed.
 package host
 
 import (

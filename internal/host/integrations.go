@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -33,7 +34,7 @@ func (h *Host) runTask(ctx context.Context, c asl.InvokeTask) (json.RawMessage, 
 	}
 	f := h.taskFunctions[samtemplate.LogicalID(c.FunctionName)]
 	if f == nil {
-		return nil, &functionError{Type: "Lambda.ResourceNotFoundException", Message: "Function not found: " + c.FunctionName}
+		return nil, &functionError{Type: "Lambda.ResourceNotFoundException", Message: "Function not found: " + cmp.Or(c.FunctionName, c.Resource)}
 	}
 	return f(ctx, c.Payload)
 }

@@ -7,26 +7,25 @@ import (
 	"tasks/internal/task"
 )
 
-// slots bounds the tasks that run at once. A task that finds no slot waits in
-// line as a few words: it has no goroutine, and its execution need not be in
-// memory.
+// slots bounds the calls of Task states that run at once. One that finds no slot waits
+// in line as a few words: it has no goroutine, and its execution need not be in memory.
 type slots struct {
 	mu   sync.Mutex
 	free int
-	line []waitingTask // first come, first served; empty while a slot is free
+	line []waitingCall // first come, first served; empty while a slot is free
 	room chan struct{} // holds one signal: a slot may be free
 }
 
-// waitingTask is a task of an execution that waits for a slot.
-type waitingTask struct {
+// waitingCall is a call of an execution's that waits for a slot.
+type waitingCall struct {
 	m   task.Message
 	ref int64
 }
 
 func newSlots(n int) *slots { return &slots{free: n, room: make(chan struct{}, 1)} }
 
-// take takes a slot for a task, or puts the task in line.
-func (s *slots) take(w waitingTask) bool {
+// take takes a slot for a call, or puts the call in line.
+func (s *slots) take(w waitingCall) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	taken := s.grab()
@@ -52,14 +51,14 @@ func (s *slots) grab() bool {
 	return true
 }
 
-// leave gives a slot back. If a task waits, it is next and has the slot.
-func (s *slots) leave() (next waitingTask, ok bool) {
+// leave gives a slot back. If a call waits, it is next and has the slot.
+func (s *slots) leave() (next waitingCall, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.line) == 0 {
 		s.free++
 		s.signal()
-		return waitingTask{}, false
+		return waitingCall{}, false
 	}
 	next, s.line = s.line[0], s.line[1:]
 	return next, true

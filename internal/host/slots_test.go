@@ -157,7 +157,7 @@ func (h *Host) waiting() (timers, live, line int) {
 func TestSlots(t *testing.T) {
 	t.Parallel()
 	s := newSlots(1)
-	a, b, c := waitingTask{ref: 1}, waitingTask{ref: 2}, waitingTask{ref: 3}
+	a, b, c := waitingCall{ref: 1}, waitingCall{ref: 2}, waitingCall{ref: 3}
 	if !s.take(a) || s.take(b) || s.take(c) {
 		t.Error("want one slot for three tasks")
 	}
@@ -166,7 +166,7 @@ func TestSlots(t *testing.T) {
 	if s.wait(ended) == nil {
 		t.Error("there is no slot free to wait for")
 	}
-	for _, want := range []waitingTask{b, c} {
+	for _, want := range []waitingCall{b, c} {
 		if next, ok := s.leave(); !ok || next != want {
 			t.Errorf("got %v, %v, want %v", next, ok, want)
 		}

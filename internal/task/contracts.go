@@ -104,7 +104,8 @@ const (
 // may be forgotten.
 type Executions interface {
 	// Start starts the execution of m, with m as its input. It succeeds when
-	// that execution runs already. The error is of kind Closed if it has
+	// that execution runs already; of EXPRESS there are two then, of which
+	// Store.Claim lets one have the task. The error is of kind Closed if it has
 	// ended, and Unavailable if the service throttles or can't be reached.
 	Start(ctx context.Context, m Message) error
 	// Status returns the status of m's execution and, if it failed, its error

@@ -30,8 +30,7 @@ const (
 	// Interrupted is an attempt that was cut off by the death of its host.
 	Interrupted Kind = "Interrupted"
 	// LambdaUnknown is an attempt that died without a word. The name is Step
-	// Functions' own for a function that exits, times out or runs out of
-	// memory.
+	// Functions' own for a function that exits or runs out of memory.
 	LambdaUnknown Kind = "Lambda.Unknown"
 )
 

@@ -16,7 +16,8 @@ const (
 	MaxBatch = 100
 )
 
-// Submission is a task that a client asks for.
+// Submission is a task that a client asks for, as New makes it, delayed and labelled as
+// it likes.
 type Submission struct {
 	Task
 	// Key, if there is one, has the task created once for all requests of its name:

@@ -51,6 +51,7 @@ const (
 //	PROCESSING       its own token                    the request was sent again            run
 //	PROCESSING       fewer retries                    an old invocation comes late          skip
 //	PROCESSING       another execution, lease holds   EXPRESS was started twice             skip
+//	PROCESSING       another execution, lease over    its attempt died                      as with more retries
 //	PROCESSING       as many retries                  the host died                         run, not counted, or exhausted
 //	PROCESSING       more retries, it has waited      the attempt died and was counted      run, counted
 //	PROCESSING       more retries, it has not waited  the invocation failed, not the task   run, not counted, or exhausted
@@ -244,6 +245,7 @@ func (t *Task) lastAttempt() *Attempt {
 	return nil
 }
 
+// openAttempt begins an attempt. Package dynamotable's firstClaim sets the same.
 func (t *Task) openAttempt(r ClaimRequest) {
 	number := 1
 	if last := t.lastAttempt(); last != nil {
@@ -263,6 +265,7 @@ func (t *Task) openAttempt(r ClaimRequest) {
 	t.Attempts = append(kept[:len(kept):len(kept)], Attempt{Number: number, Run: t.Run, StartedAt: r.Now, RetryCount: r.RetryCount})
 }
 
+// closeAttempt ends the last attempt. Package dynamotable's firstFinish sets the same.
 func (t *Task) closeAttempt(now Time, errorType, errorMessage string, notCounted bool) {
 	errorType = Cut(strings.ToValidUTF8(errorType, "\uFFFD"), MaxErrorTypeBytes)
 	errorMessage = Cut(strings.ToValidUTF8(errorMessage, "\uFFFD"), MaxErrorBytes)

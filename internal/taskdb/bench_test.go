@@ -35,6 +35,7 @@ func fill(b *testing.B, db *DB, n int) {
 					return err
 				}
 				tx.inserted(r)
+				tx.drop(r.key) // it will not be live
 				r.execution, r.definition, r.journal = task.ExecutionSucceeded, 1, make([]byte, 400)
 				token := uuid.NewString()
 				r.Claim(task.ClaimRequest{Message: r.Message(), ExecutionID: "arn:aws:states:local:000000000000:execution:TaskStateMachine:" + r.Message().ExecutionName(), Token: token, Now: now, Lease: time.Minute})

@@ -11,9 +11,11 @@ import (
 // Chain is a sequence of operations that share commits although each begins when
 // the one before it has returned: the early ones, StartExecution and Finish, return
 // when they are applied to the open transaction; it or the next one has them on disk.
-// What follows in the chain is on disk only with them: if they could not be committed, it is not
-// applied, and its error is ErrLost.
-type Chain struct{ last atomic.Pointer[operation] }
+// What follows in the chain is on disk with them or after them: if they could not be
+// committed, it is not applied, and its error is ErrLost.
+type Chain struct {
+	last atomic.Pointer[operation] // the last early one: others are on disk when they return
+}
 
 // ErrLost is the error of an operation whose chain has lost an earlier one, which
 // had returned without an error.
@@ -26,7 +28,8 @@ func (c *Chain) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, chainKey{}, c)
 }
 
-// Fork returns a chain of its own that follows what this one has done.
+// Fork returns a chain that follows what this one has done, for operations that those
+// of this one do not wait for.
 func (c *Chain) Fork() *Chain {
 	fork := &Chain{}
 	fork.last.Store(c.last.Load())
@@ -53,7 +56,7 @@ func (op *operation) lost() error {
 		if op.after.err != nil {
 			return task.Errorf(task.Unavailable, "%w (%v)", ErrLost, op.after.err)
 		}
-	default: // in the same transaction
+	default: // in the same transaction: see tx.seen
 	}
 	return nil
 }

@@ -79,64 +79,143 @@ func TestPostponed(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				db := openTest(t)
-				id := newTask(t, db)
-				m := task.Message{TaskID: id, Run: 1}
-				before := rowsWritten(t, db)
-
-				// The next transaction does not begin until all that follows has come.
-				started, come := make(chan struct{}), make(chan struct{})
-				first := inTransaction(db, func(tx *tx) error {
-					<-started
-					tx.onCommit(func() { <-come })
-					return nil
-				})
-				chain := &Chain{}
-				start := make(chan error, 1)
-				go func() {
-					_, err := db.StartExecution(chain.Context(context.Background()), Execution{Message: m, Status: task.ExecutionRunning})
-					start <- err
-				}()
-				synctest.Wait()
-				close(started)
-				synctest.Wait() // for the first transaction's end
-				if err := <-start; err != nil {
-					t.Fatal(err)
-				}
+				p := startPostponed(t, nil)
 				claim := make(chan error, 1)
 				if row.follows {
 					go func() {
-						_, _, err := db.Claim(chain.Fork().Context(context.Background()), task.ClaimRequest{
-							Message: m, ExecutionID: "e", Token: "t", Now: task.At(time.Now()), Lease: time.Minute,
+						_, _, err := p.db.Claim(p.chain.Fork().Context(context.Background()), task.ClaimRequest{
+							Message: p.m, ExecutionID: "e", Token: "t", Now: task.At(time.Now()), Lease: time.Minute,
 						})
 						claim <- err
 					}()
 				} else {
 					claim <- nil
 				}
-				next := inTransaction(db, func(*tx) error { return row.err })
-				if e, err := db.Execution(context.Background(), m); !task.IsKind(err, task.NotFound) {
+				next := inTransaction(p.db, func(*tx) error { return row.err })
+				if e, err := p.db.Execution(context.Background(), p.m); !task.IsKind(err, task.NotFound) {
 					t.Errorf("after the first transaction the file has %+v, %v", e, err)
 				}
-				close(come)
-				<-first
+				p.goOn()
 				<-next
-				wait, claimed := chain.Wait(), <-claim
+				wait, claimed := p.chain.Wait(), <-claim
 				if row.err == nil && (wait != nil || claimed != nil) {
 					t.Errorf("got %v and %v, want both done", wait, claimed)
 				}
 				if row.err != nil && (!task.IsKind(wait, task.Unavailable) || !task.IsKind(claimed, task.Unavailable)) {
 					t.Errorf("got %v and %v, want Unavailable", wait, claimed)
 				}
-				if _, err := db.Execution(context.Background(), m); task.IsKind(err, task.NotFound) != (row.err != nil) {
+				if _, err := p.db.Execution(context.Background(), p.m); task.IsKind(err, task.NotFound) != (row.err != nil) {
 					t.Errorf("at last the file has %v", err)
 				}
-				if got := rowsWritten(t, db) - before; got != row.writes {
+				if got := rowsWritten(t, p.db) - p.written; got != row.writes {
 					t.Errorf("the row was written %d times, want %d", got, row.writes)
 				}
 			})
 		})
 	}
+}
+
+// A row that another operation of the transaction has seen, or that one of another row
+// follows, is not left to the next one: what they are answered depends on it.
+func TestSeenIsNotPostponed(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		see  func(*testing.T, *postponed) error
+	}{
+		{"by one that changes nothing", func(t *testing.T, p *postponed) error {
+			started, err := p.db.StartExecution(context.Background(), Execution{Message: p.m, Status: task.ExecutionRunning})
+			if started {
+				t.Error("it was started twice")
+			}
+			return err
+		}},
+		{"by one that is refused", func(t *testing.T, p *postponed) error {
+			_, queued, err := p.db.Redrive(context.Background(), p.m, task.At(time.Now()))
+			if queued || !task.IsKind(err, task.Conflict) {
+				t.Errorf("got %v, %v, want a conflict", queued, err)
+			}
+			return nil
+		}},
+		{"by one of the chain that changes something else", func(_ *testing.T, p *postponed) error {
+			return p.db.DeadLetterQueue().Send(p.chain.Fork().Context(context.Background()), "a letter")
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := startPostponed(t, row.see)
+				next := inTransaction(p.db, func(*tx) error { return errors.New("disk I/O error") })
+				if _, err := p.db.Execution(context.Background(), p.m); err != nil {
+					t.Errorf("after the first transaction: %v", err)
+				}
+				p.goOn()
+				<-next
+				if err := errors.Join(p.chain.Wait(), <-p.seen); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// postponed is an execution whose start is answered, and whose transaction has ended
+// when goOn lets the next one begin.
+type postponed struct {
+	db      *DB
+	m       task.Message
+	chain   *Chain
+	written int // rows, before
+	seen    chan error
+	goOn    func()
+}
+
+// startPostponed starts one, and then does see in the same transaction, if it is not
+// nil.
+func startPostponed(t *testing.T, see func(*testing.T, *postponed) error) *postponed {
+	t.Helper()
+	p := &postponed{db: openTest(t), chain: &Chain{}, seen: make(chan error, 1)}
+	p.m = task.Message{TaskID: newTask(t, p.db), Run: 1}
+	p.written = rowsWritten(t, p.db)
+
+	// The first operation keeps the transaction open until all have come, and has the
+	// next one begin when all that it is to have has come.
+	all, come := make(chan struct{}), make(chan struct{})
+	first := inTransaction(p.db, func(tx *tx) error {
+		<-all
+		tx.onCommit(func() { <-come })
+		return nil
+	})
+	p.goOn = func() {
+		close(come)
+		<-first
+	}
+	start := make(chan error, 1)
+	go func() {
+		_, err := p.db.StartExecution(p.chain.Context(context.Background()), Execution{Message: p.m, Status: task.ExecutionRunning})
+		start <- err
+	}()
+	synctest.Wait()
+	if see != nil {
+		// The second keeps it open again, between the start and what sees it.
+		started := make(chan struct{})
+		second := inTransaction(p.db, func(*tx) error { <-started; return nil })
+		close(all)
+		if err := <-start; err != nil {
+			t.Fatal(err)
+		}
+		go func() { p.seen <- see(t, p) }()
+		synctest.Wait()
+		close(started)
+		go func() { <-second }()
+	} else {
+		close(all)
+		if err := <-start; err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Wait() // for the transaction's end
+	return p
 }
 
 // rowsWritten returns how many rows the writer has written, in all.

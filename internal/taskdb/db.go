@@ -236,15 +236,15 @@ type Operation struct {
 	More []task.ID // the others
 	// early: in a chain, its caller goes on when it is applied.
 	early bool
-	// ahead: the tasks after its task come next.
+	// ahead: the tasks after its task are likely to come next.
 	ahead bool
 }
 
 // Interceptor is called in place of each operation, by the goroutine that waits
 // for it, and calls do to carry it out: when do returns without an error, what
 // the operation writes is on disk, or, if it is an early one of a Chain, will be
-// before what follows it, or never. With it, tests make operations slow, have them
-// fail, or kill the process before or after one.
+// with what follows it or before, or never. With it, tests make operations slow, have
+// them fail, or kill the process before or after one.
 type Interceptor func(op Operation, do func() error) error
 
 // read does an operation that only reads.

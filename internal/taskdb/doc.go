@@ -24,14 +24,17 @@
 //
 // One goroutine writes (see writer). It takes whatever operations wait, and those
 // that come while others run, applies them to the rows in memory, writes each row
-// that changed once, commits, and only then answers: many callers share one fsync,
-// and none waits for a timer. What a workflow does in a row is a Chain, of which the
-// first steps are answered when they are applied; a row that only such a step has
-// changed is left to the next transaction, so that the start of an execution and its
-// first claim are one write, and so are an outcome and the execution's next step. A
-// new task's message is there to be received when the task is applied, and mostly its
-// creation, the start and the claim share a commit. A row that was read stays in a
-// cache while it is live, and the start of an execution reads those of the tasks that
-// are next on the queue, too. Readers have connections of their own and see what was
-// committed.
+// that changed once, commits, and then answers: many callers share one fsync, and none
+// waits for a timer.
+//
+// What a workflow does in a row is a Chain (chain.go), of which the early steps are
+// answered when they are applied. A row that only such a step has changed is left to
+// the next transaction, so that the start of an execution and its first claim are one
+// write, and so are an outcome and the execution's next step. A new task's message is
+// there to be received when the task is applied, and mostly its creation, the start and
+// the claim share a commit.
+//
+// A row that was read stays in a cache while it is live, and the start of an execution
+// reads those of the next live tasks, too. Readers have connections of their own and
+// see what was committed.
 package taskdb

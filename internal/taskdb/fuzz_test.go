@@ -1,6 +1,8 @@
 package taskdb
 
 import (
+	"bytes"
+	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,8 +34,14 @@ func FuzzRow(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { read.Close() })
+	row := func(id []byte, status string, run, at int64, attempts, answer, execution string, journal []byte) *sql.Row {
+		return read.QueryRow(id, status, run, 0, at, at, at, 0, at, at, "owner", "execution", "E", "message", attempts, answer, at, 0, execution, 1, journal, 1, 0, `{"team":"a"}`, at)
+	}
+	if _, err := scanRow(row([]byte(id), "PENDING", 1, 0, "", "", "", nil)); err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, id []byte, status string, run, at int64, attempts, answer, execution string, journal []byte) {
-		r, err := scanRow(read.QueryRow(id, status, run, 0, at, at, at, 0, at, at, "owner", "execution", "E", "message", attempts, answer, at, 0, execution, 1, journal, 1, 0))
+		r, err := scanRow(row(id, status, run, at, attempts, answer, execution, journal))
 		if err != nil {
 			if task.KindOf(unavailable("read", err)) != task.Unavailable {
 				t.Errorf("got %v, want an error of kind %s", err, task.Unavailable)
@@ -43,9 +51,26 @@ func FuzzRow(f *testing.F) {
 		if len(r.ID) != 36 || !r.Status.Valid() || r.Run < 1 {
 			t.Errorf("read %+v", r.Task)
 		}
-		again, err := scanRow(read.QueryRow(r.insertArgs()...))
-		if diff := cmp.Diff(r.Task, again.Task, cmpopts.EquateEmpty()); err != nil || diff != "" {
-			t.Errorf("read again: %v (-first +second):\n%s", err, diff)
+		err = db.writer.do(t.Context(), false, func(tx *tx) error {
+			if err := tx.remove(expiredRow{key: r.key, status: r.Status}); err != nil {
+				return err
+			}
+			if _, err := tx.exec(insertRow, r.insertArgs()...); err != nil {
+				return err
+			}
+			written := *r
+			written.stored = stored{r.Status, rare{run: -1}, indexed{nextCheck: -1}} // so that all is written
+			return tx.update(&written)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := scanRow(db.getTask.QueryRow(r.key[:]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r.Task, again.Task, cmpopts.EquateEmpty()); diff != "" || r.execution != again.execution || !bytes.Equal(r.journal, again.journal) {
+			t.Errorf("read again, %q and %q (-first +second):\n%s", again.execution, again.journal, diff)
 		}
 	})
 }

@@ -44,7 +44,7 @@ type queued struct {
 	key       key
 	run       int
 	receives  int
-	sentAt    int64 // ms
+	sentAt    int64 // ms: when it could be received first, or again
 	visibleAt int64 // ms
 	inFlight  bool
 }

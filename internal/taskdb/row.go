@@ -115,13 +115,14 @@ const selectRow = `SELECT ` + rowColumns + ` FROM tasks WHERE id = ?`
 // selectAhead reads a live row and the live ones after it.
 const selectAhead = `SELECT ` + rowColumns + ` FROM tasks WHERE live = 1 AND id >= ? ORDER BY id LIMIT 32`
 
-// insertRow writes the row of a new task: what is the same for each is in the statement.
+// insertRow writes the row of a new task, as task.New makes it: what is the same for each
+// is in the statement.
 const insertRow = `INSERT INTO tasks (id, created_at, updated_at, next_check_at, answer, visible_at, labels, next_attempt_at,
 	status, run, live, retries, checks, expires_at, lease_until, owner, execution_id, error_type, error_message, attempts, receives, execution, definition, journal, dead)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', 1, 1, 0, 0, 0, 0, '', '', '', '', '', 0, '', 0, x'', 0) ON CONFLICT DO NOTHING`
 
 // The columns that an update writes: those that every step of a task changes, those
-// that few change, and those that the indexes go by, with the one that changes when
+// that few change, and those that the indexes go by, with expires_at, which changes when
 // they do. SQLite rewrites an index entry whenever a column of its condition is set, to
 // whatever value.
 const (

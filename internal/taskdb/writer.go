@@ -33,7 +33,7 @@ type writer struct {
 	closed   bool
 	stopped  chan struct{}
 
-	rows      map[key]*row // committed rows, most of them live: a cache
+	rows      map[key]*row // as the file has them, most of them live: a cache
 	cached    int          // the bytes that they take
 	postponed batch        // to the next transaction
 	live      atomic.Int64 // how many rows of the file are live
@@ -47,9 +47,9 @@ type operation struct {
 	// operation alone, which must have changed nothing; any other fails the
 	// transaction.
 	apply     func(*tx) error
-	after     *operation    // of the same chain: if it is not committed, this one is not applied
-	applied   chan struct{} // closed when it is applied, if the caller goes on then: it is early
-	put       *row          // as it has changed it
+	after     *operation    // the early one before it in its chain: if that is not committed, this one is not applied
+	applied   chan struct{} // of an early one, whose caller goes on when it is applied: closed then
+	changed   *row          // as it has left the row: one at most, if it is early
 	err       error
 	committed []func()      // called after the commit
 	failed    []func()      // called if the transaction fails
@@ -192,8 +192,8 @@ func newBatch() batch { return batch{changed: map[key]change{}} }
 // change is a row to write.
 type change struct {
 	*row
-	// canWait: one operation has changed it, an early one of this transaction. What
-	// follows that one comes soon, and then both are one write.
+	// canWait: an early operation of this transaction has changed it, and no other has
+	// seen that. What follows comes soon, and then both are one write.
 	canWait bool
 }
 
@@ -212,7 +212,7 @@ func (w *writer) commit(first *operation) {
 			w.drop(k)
 		}
 	} else {
-		t.postpone()
+		t.postpone() // and the rest is what was written
 		t.cache()
 		t.live.Add(t.liveChange)
 		for i, n := range t.counted {
@@ -264,6 +264,9 @@ func (t *tx) apply(first *operation) error {
 	}
 	for op := first; op != nil; op = t.next() {
 		t.op = op
+		if op.after != nil && op.after.changed != nil {
+			t.seen(op.after.changed.key)
+		}
 		err := op.lost()
 		if err == nil {
 			err = op.apply(t)
@@ -293,14 +296,22 @@ func (t *tx) apply(first *operation) error {
 // that have changed them.
 func (t *tx) postpone() {
 	t.operations = slices.DeleteFunc(t.operations, func(op *operation) bool {
-		if op.put == nil || !t.changed[op.put.key].canWait {
+		if op.changed == nil || !t.changed[op.changed.key].canWait {
 			return false
 		}
 		t.postponed.operations = append(t.postponed.operations, op)
-		t.postponed.changed[op.put.key] = change{row: op.put}
-		delete(t.changed, op.put.key)
+		t.postponed.changed[op.changed.key] = change{row: op.changed}
+		delete(t.changed, op.changed.key)
 		return true
 	})
+}
+
+// seen has a row written with this transaction if it was changed: whatever another
+// operation makes of it, there must be no other transaction that it depends on.
+func (t *tx) seen(k key) {
+	if c := t.changed[k]; c.canWait {
+		t.changed[k] = change{row: c.row}
+	}
 }
 
 // next adds an operation that has come to the transaction and returns it, nil if
@@ -335,6 +346,7 @@ func (t *tx) onFailure(f func()) { t.op.failed = append(t.op.failed, f) }
 // error is of kind NotFound if there is none.
 func (t *tx) row(k key) (*row, error) {
 	if c, ok := t.changed[k]; ok {
+		t.seen(k)
 		return c.row, nil
 	}
 	if r := t.rows[k]; r != nil {
@@ -352,8 +364,9 @@ func (t *tx) row(k key) (*row, error) {
 	return r, nil
 }
 
-// readAhead reads the row of a task that is not in memory, and those of the live
-// tasks after it: who takes tasks from the queue asks for them next.
+// readAhead reads the row of a live task that is not in memory, and those of the live
+// tasks after it: who takes tasks from the queue asks for most of them next. One that
+// is damaged is for who asks for it.
 func (t *tx) readAhead(k key) error {
 	if _, ok := t.changed[k]; ok || t.rows[k] != nil {
 		return nil
@@ -370,7 +383,7 @@ func (t *tx) readAhead(k key) error {
 	for rows.Next() {
 		r, err := scanRow(rows)
 		if err != nil {
-			return err
+			return nil
 		}
 		if t.rows[r.key] == nil { // else the file may be behind
 			t.keep(r)
@@ -383,7 +396,7 @@ func (t *tx) readAhead(k key) error {
 func (t *tx) put(r *row) {
 	_, again := t.changed[r.key]
 	t.changed[r.key] = change{row: r, canWait: t.op.applied != nil && !again}
-	t.op.put = r
+	t.op.changed = r
 }
 
 // update writes a row that was put.

@@ -46,8 +46,8 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 }
 
-// The live tasks that come next are read with the one that is asked for, and none that
-// is in memory is replaced by what the file has.
+// The live tasks that come next are read with the one that is asked for, none that is in
+// memory is replaced by what the file has, and one that is damaged harms no other.
 func TestReadAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -78,6 +78,16 @@ func TestReadAhead(t *testing.T) {
 			}
 			if len(tx.rows) != 33 || tx.rows[keys[1]] != before {
 				t.Errorf("%d rows are in memory, want 33, and the second to be what it was: %v", len(tx.rows), tx.rows[keys[1]] == before)
+			}
+			if _, err := tx.exec(`UPDATE tasks SET attempts = '[' WHERE id = ?`, keys[4][:]); err != nil {
+				return err
+			}
+			clear(tx.rows)
+			if err := tx.readAhead(keys[3]); err != nil {
+				return err
+			}
+			if len(tx.rows) != 1 || tx.rows[keys[3]] == nil {
+				t.Errorf("%d rows are in memory, want the one before the damaged row", len(tx.rows))
 			}
 			return nil
 		})
