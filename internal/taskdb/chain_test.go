@@ -3,11 +3,15 @@ package taskdb
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 func TestChain(t *testing.T) {
@@ -216,6 +220,139 @@ func startPostponed(t *testing.T, see func(*testing.T, *postponed) error) *postp
 	}
 	synctest.Wait() // for the transaction's end
 	return p
+}
+
+// While transactions fail, what a caller was told is in the file, and what is in memory
+// is what is in the file.
+func TestChainsWhileTransactionsFail(t *testing.T) {
+	t.Parallel()
+	const callers, tasksEach = 30, 20
+	db := openTest(t)
+	var all, failing sync.WaitGroup
+	ended := make(chan struct{})
+	failing.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			db.writer.do(t.Context(), false, func(*tx) error {
+				if rand.IntN(4) == 0 {
+					return errors.New("disk I/O error")
+				}
+				return nil
+			})
+		}
+	})
+	var saved, lost atomic.Int64
+	for range callers {
+		all.Go(func() {
+			for range tasksEach {
+				told := live(t, db)
+				told.check(t, db)
+				if told.saved {
+					saved.Add(1)
+				} else {
+					lost.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	close(ended)
+	failing.Wait()
+	if saved.Load() == 0 || lost.Load() == 0 {
+		t.Errorf("%d lived to their end and %d did not, want some of both", saved.Load(), lost.Load())
+	}
+	err := db.writer.do(t.Context(), false, func(tx *tx) error {
+		var live, pending, processing, processed int64
+		err := tx.conn.QueryRowContext(t.Context(), `SELECT total(live), total(status = 'PENDING'), total(status = 'PROCESSING'), total(status = 'PROCESSED') FROM tasks`).Scan(&live, &pending, &processing, &processed)
+		if err != nil {
+			return err
+		}
+		if got := tx.live.Load(); got != live {
+			t.Errorf("counted %d live rows, the file has %d", got, live)
+		}
+		for status, want := range map[task.Status]int64{task.Pending: pending, task.Processing: processing, task.Processed: processed} {
+			if got := tx.counts[place(status)].Load(); got != want {
+				t.Errorf("counted %d %s, the file has %d", got, status, want)
+			}
+		}
+		for k, r := range tx.rows {
+			kept, err := scanRow(db.getTask.QueryRow(k[:]))
+			if err != nil {
+				return err
+			}
+			sameRow(t, "in memory", r, kept)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// told is what the caller of a task's operations was told.
+type told struct {
+	key                              key
+	created, started, claimed, saved bool
+}
+
+// live does what is done for a task that succeeds at once, as long as all goes well.
+func live(t *testing.T, db *DB) (told told) {
+	id, err := task.NewID()
+	if err != nil {
+		t.Error(err)
+		return told
+	}
+	told.key, _ = keyOf(id)
+	m := task.Message{TaskID: id, Run: 1}
+	if told.created = tasktest.Create(t.Context(), db, task.New(id, "x", time.Now())) == nil; !told.created {
+		return told
+	}
+	chain := &Chain{}
+	if _, err := db.StartExecution(chain.Context(t.Context()), Execution{Message: m, Status: task.ExecutionRunning}); err != nil {
+		return told
+	}
+	attempt := chain.Fork()
+	now := task.At(time.Now())
+	outcome, _, err := db.Claim(attempt.Context(t.Context()), task.ClaimRequest{Message: m, ExecutionID: "e", Token: "t", Now: now, Lease: time.Minute})
+	told.claimed = err == nil && outcome == task.ClaimRun
+	told.started = chain.Wait() == nil
+	if !told.claimed {
+		return told
+	}
+	err = db.Finish(attempt.Context(t.Context()), task.FinishRequest{ID: id, Token: "t", Attempts: 1, Now: now, Retention: time.Hour})
+	if err == nil {
+		err = db.SaveExecution(attempt.Context(t.Context()), Execution{Message: m, Status: task.ExecutionSucceeded})
+		told.saved = err == nil
+	}
+	return told
+}
+
+// check compares what was told with the file.
+func (told told) check(t *testing.T, db *DB) {
+	r, err := scanRow(db.getTask.QueryRow(told.key[:]))
+	if !told.created {
+		if !task.IsKind(err, task.NotFound) {
+			t.Errorf("a task that was refused is there: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if started := r.execution != ""; started != told.started || told.claimed && !told.started {
+		t.Errorf("its start is in the file: %v, and it was said to be so: %v, and its claim: %v", started, told.started, told.claimed)
+	}
+	if claimed := len(r.Attempts) == 1; claimed != told.claimed {
+		t.Errorf("its claim is in the file: %v, and it was said to be so: %v", claimed, told.claimed)
+	}
+	if ended := r.execution == task.ExecutionSucceeded; ended != told.saved || ended && r.Status != task.Processed {
+		t.Errorf("its end is in the file: %v, as %s, and it was said to be so: %v", ended, r.Status, told.saved)
+	}
 }
 
 // rowsWritten returns how many rows the writer has written, in all.

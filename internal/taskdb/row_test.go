@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"tasks/internal/task"
 )
@@ -66,9 +67,7 @@ func TestUpdateWritesWhatHasChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			want.stored = want.asStored()
-			if diff := cmp.Diff(want, *got, cmp.AllowUnexported(row{}, stored{}, rare{}, indexed{})); diff != "" {
-				t.Errorf("%s: the file's row (-want +got):\n%s", name, diff)
-			}
+			sameRow(t, name, &want, got)
 		}
 		for _, c := range changes {
 			write(c.name, c.change)
@@ -79,4 +78,11 @@ func TestUpdateWritesWhatHasChanged(t *testing.T) {
 			}
 		})
 	})
+}
+
+func sameRow(t *testing.T, name string, want, file *row) {
+	t.Helper()
+	if diff := cmp.Diff(want, file, cmp.AllowUnexported(row{}, stored{}, rare{}, indexed{}), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s: the file's row (-want +got):\n%s", name, diff)
+	}
 }
