@@ -43,8 +43,9 @@ func (l *letter) receiveCount() int {
 	return n
 }
 
-// attrs returns the attributes of the message's DLQ_MESSAGE log record. The
-// task's answer is not among them.
+// attrs returns the attributes of the message's DLQ_MESSAGE log record. The task's
+// answer is not among them. retryCount is the record's retries: those of the task, and
+// not those that Lambda's throttles took.
 func (l *letter) attrs() []slog.Attr {
 	sent, _ := strconv.ParseInt(l.Attributes["SentTimestamp"], 10, 64) // 0 if it is missing
 	attrs := []slog.Attr{

@@ -133,7 +133,7 @@ func (db *DB) Finish(ctx context.Context, r task.FinishRequest) error {
 func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
 	err = db.change(ctx, Operation{Name: "DeadLetter", Task: r.TaskID}, func(_ *tx, changed *row) (bool, error) {
 		outcome = changed.DeadLetter(r)
-		changed.visibleAt = 0
+		changed.visibleAt = 0 // or one that was not started would be
 		t = changed.Task
 		t.Answer = ""
 		return outcome == task.Marked, nil
