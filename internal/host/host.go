@@ -99,6 +99,9 @@ func New(cfg Config) (_ *Host, err error) {
 	}
 	outage := &outage{log: cfg.Log}
 	h := &Host{log: outage.logger()}
+	for _, name := range system.Unused {
+		h.log.Warn("parameter has no effect on one machine", "parameter", name)
+	}
 	h.functions, h.cancel = context.WithCancel(context.Background())
 	h.goroutines = newGoroutines(h.functions)
 	intercept := outage.intercept

@@ -23,6 +23,7 @@ var pseudo = map[string]string{
 type template struct {
 	root       *yaml.Node
 	parameters map[string]string
+	used       map[string]bool // of the parameters
 }
 
 // parse reads a template. A parameter has the value that overrides gives it, or
@@ -35,7 +36,7 @@ func parse(data []byte, overrides map[string]string) (*template, error) {
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
 		return nil, errors.New("not a template: want a mapping")
 	}
-	t := &template{root: doc.Content[0], parameters: map[string]string{}}
+	t := &template{root: doc.Content[0], parameters: map[string]string{}, used: map[string]bool{}}
 	var errs []error
 	for name, p := range entries(child(t.root, "Parameters")) {
 		value, given := overrides[name]
@@ -144,6 +145,7 @@ func describe(n *yaml.Node) string {
 // ARN, and the logical id of any other resource.
 func (t *template) ref(name string) (string, error) {
 	if v, ok := t.parameters[name]; ok {
+		t.used[name] = true
 		return v, nil
 	}
 	if v, ok := pseudo[name]; ok {

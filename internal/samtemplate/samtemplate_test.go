@@ -22,9 +22,12 @@ func readTemplate(t testing.TB) []byte {
 // have drifted apart: see which of the two is right.
 func TestOurTemplate(t *testing.T) {
 	t.Parallel()
-	got, err := Parse(readTemplate(t), map[string]string{"StageName": "local", "FailureRate": "0.5", "MaxReceiveCount": "7"})
+	got, err := Parse(readTemplate(t), map[string]string{"StageName": "local", "FailureRate": "0.5", "MaxReceiveCount": "7", "WorkerConcurrency": "5"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"WorkerConcurrency"}, got.Unused); diff != "" {
+		t.Errorf("parameters without an effect (-want +got):\n%s", diff)
 	}
 	timeouts := map[string]time.Duration{}
 	for _, f := range got.Functions {

@@ -11,7 +11,9 @@ package samtemplate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +36,9 @@ type System struct {
 	Mappings     []Mapping
 	Schedules    []Schedule
 	StateMachine StateMachine
+	// Unused are the parameters that were given a value and that nothing here depends
+	// on, sorted.
+	Unused []string
 }
 
 // Function is an AWS::Serverless::Function.
@@ -104,6 +109,11 @@ func Parse(data []byte, parameters map[string]string) (*System, error) {
 	}
 	if len(r.errs) > 0 {
 		return nil, fmt.Errorf("template: %w", errors.Join(r.errs...))
+	}
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		if !t.used[name] {
+			r.system.Unused = append(r.system.Unused, name)
+		}
 	}
 	return r.system, nil
 }
