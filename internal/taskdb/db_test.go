@@ -261,6 +261,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectRunning, "tasks_live"},
 		{selectQueued, "tasks_live"},
 		{selectRow, "sqlite_autoindex_tasks_1"},
+		{selectNew, "tasks_live"},
 		{selectAhead, "tasks_live"},
 	} {
 		args := make([]any, strings.Count(tt.query, "?"))

@@ -112,14 +112,24 @@ const rowColumns = `id, status, run, retries, created_at, updated_at, next_check
 
 const selectRow = `SELECT ` + rowColumns + ` FROM tasks WHERE id = ?`
 
-// selectAhead reads a live row and the live ones after it.
-const selectAhead = `SELECT ` + rowColumns + ` FROM tasks WHERE live = 1 AND id >= ? ORDER BY id LIMIT 32`
+// newColumns are the columns in which the row of a new task, as task.New makes it, has
+// values of its own; in sameColumns it has sameValues.
+const (
+	newColumns  = `id, created_at, updated_at, next_check_at, answer, visible_at, labels, next_attempt_at`
+	sameColumns = `status, run, live, retries, checks, expires_at, lease_until, owner, execution_id, error_type, error_message, attempts, receives, execution, definition, journal, dead`
+	sameValues  = `'PENDING', 1, 1, 0, 0, 0, 0, '', '', '', '', '', 0, '', 0, x'', 0`
+)
 
-// insertRow writes the row of a new task, as task.New makes it: what is the same for each
-// is in the statement.
-const insertRow = `INSERT INTO tasks (id, created_at, updated_at, next_check_at, answer, visible_at, labels, next_attempt_at,
-	status, run, live, retries, checks, expires_at, lease_until, owner, execution_id, error_type, error_message, attempts, receives, execution, definition, journal, dead)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'PENDING', 1, 1, 0, 0, 0, 0, '', '', '', '', '', 0, '', 0, x'', 0) ON CONFLICT DO NOTHING`
+// insertRow writes the row of a new task.
+const insertRow = `INSERT INTO tasks (` + newColumns + `, ` + sameColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ` + sameValues + `) ON CONFLICT DO NOTHING`
+
+// ahead is a live row and those after it. Of them selectNew reads those that are as
+// insertRow has left them, which most on the queue are, and selectAhead all.
+const (
+	ahead       = `FROM tasks WHERE live = 1 AND id >= ? ORDER BY id LIMIT 32`
+	selectNew   = `SELECT ` + newColumns + ` FROM (SELECT * ` + ahead + `) WHERE (` + sameColumns + `) = (` + sameValues + `)`
+	selectAhead = `SELECT ` + rowColumns + ` ` + ahead
+)
 
 // The columns that an update writes: those that every step of a task changes, those
 // that few change, and those that the indexes go by, with expires_at, which changes when
@@ -174,45 +184,62 @@ func blob(b []byte) []byte {
 // scanner is a *sql.Row or a *sql.Rows.
 type scanner interface{ Scan(dest ...any) error }
 
+// scanned are the values of a row that are of another type in the file.
+type scanned struct {
+	id                                                        []byte
+	created, updated, check, expires, leaseUntil, nextAttempt int64
+	attempts, labels                                          string
+	answer                                                    sql.NullString
+	live, dead                                                bool
+}
+
 // scanRow reads rowColumns. A row that is not there is an error of kind
 // NotFound.
 func scanRow(s scanner) (*row, error) {
-	var (
-		r                                            = &row{}
-		id                                           []byte
-		created, updated, check, expires, leaseUntil int64
-		attempts, labels                             string
-		nextAttempt                                  int64
-		answer                                       sql.NullString
-		live, dead                                   bool
-	)
-	err := s.Scan(&id, &r.Status, &r.Run, &r.Retries, &created, &updated, &check, &r.Checks, &expires, &leaseUntil,
-		&r.Owner, &r.ExecutionID, &r.ErrorType, &r.ErrorMessage, &attempts, &answer, &r.visibleAt, &r.receives, &r.execution, &r.definition, &r.journal,
-		&live, &dead, &labels, &nextAttempt)
+	var r row
+	var v scanned
+	err := s.Scan(&v.id, &r.Status, &r.Run, &r.Retries, &v.created, &v.updated, &v.check, &r.Checks, &v.expires, &v.leaseUntil,
+		&r.Owner, &r.ExecutionID, &r.ErrorType, &r.ErrorMessage, &v.attempts, &v.answer, &r.visibleAt, &r.receives, &r.execution, &r.definition, &r.journal,
+		&v.live, &v.dead, &v.labels, &v.nextAttempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, task.Errorf(task.NotFound, "there is no such task")
 	}
 	if err != nil {
 		return nil, err
 	}
-	u, err := uuid.FromBytes(id)
+	return &r, r.set(&v)
+}
+
+// scanNew reads newColumns.
+func scanNew(s scanner) (*row, error) {
+	r := row{Task: task.Task{Status: task.Pending, Run: 1}}
+	v := scanned{live: true}
+	if err := s.Scan(&v.id, &v.created, &v.updated, &v.check, &v.answer, &r.visibleAt, &v.labels, &v.nextAttempt); err != nil {
+		return nil, err
+	}
+	return &r, r.set(&v)
+}
+
+// set sets what was scanned.
+func (r *row) set(v *scanned) error {
+	u, err := uuid.FromBytes(v.id)
 	if err != nil || !r.Status.Valid() || r.Run < 1 {
-		return nil, fmt.Errorf("the row of task %x is damaged: status %q, run %d", id, r.Status, r.Run)
+		return fmt.Errorf("the row of task %x is damaged: status %q, run %d", v.id, r.Status, r.Run)
 	}
 	r.key, r.ID = u, task.ID(u.String())
-	r.CreatedAt, r.UpdatedAt, r.NextCheckAt = task.AtMilli(created), task.AtMilli(updated), task.AtMilli(check)
-	r.NextAttemptAt = task.AtMilli(nextAttempt)
-	r.ExpiresAt, r.LeaseUntil = task.AtMilli(expires), task.AtMilli(leaseUntil)
-	r.Answer, r.largeAnswer = answer.String, !answer.Valid
+	r.CreatedAt, r.UpdatedAt, r.NextCheckAt = task.AtMilli(v.created), task.AtMilli(v.updated), task.AtMilli(v.check)
+	r.NextAttemptAt = task.AtMilli(v.nextAttempt)
+	r.ExpiresAt, r.LeaseUntil = task.AtMilli(v.expires), task.AtMilli(v.leaseUntil)
+	r.Answer, r.largeAnswer = v.answer.String, !v.answer.Valid
 	r.stored = r.asStored()
-	r.stored.indexed.live, r.stored.indexed.dead = live, dead
-	if attempts != "" {
-		err = json.NewDecoder(strings.NewReader(attempts)).Decode(&r.Attempts)
+	r.stored.indexed.live, r.stored.indexed.dead = v.live, v.dead
+	if v.attempts != "" {
+		err = json.NewDecoder(strings.NewReader(v.attempts)).Decode(&r.Attempts)
 	}
-	if labels != "" && err == nil {
-		err = json.Unmarshal([]byte(labels), &r.Labels)
+	if v.labels != "" && err == nil {
+		err = json.Unmarshal([]byte(v.labels), &r.Labels)
 	}
-	return r, err
+	return err
 }
 
 func marshalLabels(labels map[string]string) string {

@@ -368,10 +368,17 @@ func (t *tx) row(k key) (*row, error) {
 // tasks after it: who takes tasks from the queue asks for most of them next. One that
 // is damaged is for who asks for it.
 func (t *tx) readAhead(k key) error {
+	if err := t.readLive(k, selectNew, scanNew); err != nil {
+		return err
+	}
+	return t.readLive(k, selectAhead, scanRow) // it may be no new one
+}
+
+func (t *tx) readLive(k key, query string, scan func(scanner) (*row, error)) error {
 	if _, ok := t.changed[k]; ok || t.rows[k] != nil {
 		return nil
 	}
-	s, err := t.stmt(selectAhead)
+	s, err := t.stmt(query)
 	if err != nil {
 		return err
 	}
@@ -381,7 +388,7 @@ func (t *tx) readAhead(k key) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		r, err := scanRow(rows)
+		r, err := scan(rows)
 		if err != nil {
 			return nil
 		}

@@ -86,8 +86,25 @@ func TestReadAhead(t *testing.T) {
 			if err := tx.readAhead(keys[3]); err != nil {
 				return err
 			}
+			if len(tx.rows) != 31 || tx.rows[keys[3]] == nil || tx.rows[keys[4]] != nil {
+				t.Errorf("%d rows are in memory, want 31, and not the damaged one", len(tx.rows))
+			}
+			if _, err := tx.exec(`UPDATE tasks SET run = 2`); err != nil {
+				return err
+			}
+			clear(tx.rows)
+			if err := tx.readAhead(keys[3]); err != nil {
+				return err
+			}
 			if len(tx.rows) != 1 || tx.rows[keys[3]] == nil {
 				t.Errorf("%d rows are in memory, want the one before the damaged row", len(tx.rows))
+			}
+			clear(tx.rows)
+			if err := tx.readAhead(keys[5]); err != nil {
+				return err
+			}
+			if r := tx.rows[keys[5]]; len(tx.rows) != 32 || r == nil || r.Run != 2 {
+				t.Errorf("%d rows of a second run are in memory, want 32", len(tx.rows))
 			}
 			return nil
 		})
