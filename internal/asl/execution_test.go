@@ -316,3 +316,15 @@ func TestHistoryReadsAsGetExecutionHistoryGivesIt(t *testing.T) {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
 }
+
+// Context objects and histories have times in UTC with milliseconds.
+func TestFormatTime(t *testing.T) {
+	t.Parallel()
+	east := time.FixedZone("", 3600)
+	for ns := int64(0); ns < 2e18; ns += 7_777_777_777_777_777 {
+		at := time.Unix(0, ns).In(east)
+		if got, want := formatTime(at), at.UTC().Format("2006-01-02T15:04:05.000Z"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

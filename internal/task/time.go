@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// timeLayout is RFC 3339 in UTC with exactly three decimals.
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
 // Time is a moment with the resolution of a record: UTC, whole milliseconds.
 // Its JSON is RFC 3339 with three decimals. The zero Time means "none".
 type Time struct{ time.Time }
@@ -45,7 +42,10 @@ func (t Time) String() string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.Format(timeLayout)
+	// Format has a quick way for RFC 3339, but none for its three decimals.
+	b := t.UTC().AppendFormat(make([]byte, 0, len(time.RFC3339)), time.RFC3339)
+	ms := t.Nanosecond() / int(time.Millisecond)
+	return string(append(b[:len(b)-len("Z")], '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10), 'Z'))
 }
 
 // MarshalJSON returns String, quoted.

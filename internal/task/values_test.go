@@ -92,6 +92,12 @@ func TestTime(t *testing.T) {
 			t.Errorf("%s: got %s, want an error: its year in UTC has no four digits", text, bad)
 		}
 	}
+	for ms := int64(-70_000_000_000_000); ms < 300_000_000_000_000; ms += 999_999_999_937 {
+		at := task.AtMilli(ms)
+		if got, want := at.String(), at.Format("2006-01-02T15:04:05.000Z"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 	if got, want := task.At(precise).Plus(1500*time.Microsecond), task.At(precise).Plus(time.Millisecond); got != want {
 		t.Errorf("Plus 1.5 ms: got %s, want %s", got, want)
 	}

@@ -3,6 +3,7 @@ package taskdb
 import (
 	"bytes"
 	"database/sql"
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func FuzzRow(f *testing.F) {
 	const id = "\x01\x93\x9a\x3e\x7c\x00\x70\x00\x80\x00\x00\x00\x00\x00\x00\x01"
 	now := task.At(time.Now())
 	f.Add([]byte(id), "PENDING", int64(1), now.Milli(), "", "answer", "", []byte{})
-	f.Add([]byte(id), "PROCESSING", int64(2), now.Milli(), marshalAttempts([]task.Attempt{{Number: 1, Run: 2, StartedAt: now}}), "", "RUNNING", []byte(`{"k":"start"}`))
+	f.Add([]byte(id), "PROCESSING", int64(2), now.Milli(), marshalAttempts([]task.Attempt{{Number: 1, Run: 2, StartedAt: now}, {ErrorType: "<E>", ErrorMessage: "\x00\xff"}}), "", "RUNNING", []byte(`{"k":"start"}`))
 	f.Add([]byte(id[:15]), "DLQ", int64(1), int64(0), "[]", "", "", []byte{})
 	f.Add([]byte(id), "DLQ", int64(1), int64(0), "[]", "", "", []byte{}) // none, which is written as ""
 	f.Add([]byte(id), "DONE", int64(-1), int64(-1)<<62, "[{]", "\xff", "FAILED", []byte{0})
@@ -50,6 +51,9 @@ func FuzzRow(f *testing.F) {
 		}
 		if len(r.ID) != 36 || !r.Status.Valid() || r.Run < 1 {
 			t.Errorf("read %+v", r.Task)
+		}
+		if want, err := json.Marshal(r.Attempts); len(r.Attempts) > 0 && (err != nil || marshalAttempts(r.Attempts) != string(want)) {
+			t.Errorf("attempts are written as %s, want %s, %v", marshalAttempts(r.Attempts), want, err)
 		}
 		err = db.writer.do(t.Context(), false, func(tx *tx) error {
 			if err := tx.remove(expiredRow{key: r.key, status: r.Status}); err != nil {

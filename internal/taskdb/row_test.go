@@ -1,6 +1,8 @@
 package taskdb
 
 import (
+	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -149,6 +151,30 @@ func TestSelectNew(t *testing.T) {
 			sameRow(t, c.column, want, got)
 		}
 	})
+}
+
+// The column attempts is what encoding/json makes of every field of an attempt.
+func TestMarshalAttempts(t *testing.T) {
+	t.Parallel()
+	full := task.Attempt{Number: 3, Run: 2, StartedAt: later, FinishedAt: later.Plus(time.Second), RetryCount: 4, ErrorType: "<E>", ErrorMessage: "\x00\n\"\xff\u2028", NotCounted: true}
+	fields := reflect.ValueOf(&full).Elem()
+	attempts := []task.Attempt{{}, full}
+	for i := range fields.NumField() {
+		if fields.Field(i).IsZero() {
+			t.Errorf("%s is not set: the test is to set all", fields.Type().Field(i).Name)
+		}
+		one, allButOne := task.Attempt{}, full
+		reflect.ValueOf(&one).Elem().Field(i).Set(fields.Field(i))
+		reflect.ValueOf(&allButOne).Elem().Field(i).SetZero()
+		attempts = append(attempts, one, allButOne)
+	}
+	want, err := json.Marshal(attempts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), marshalAttempts(attempts)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 func sameRow(t *testing.T, name string, want, file *row) {
