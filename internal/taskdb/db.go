@@ -103,10 +103,13 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	}
 	db.queue = newQueue(db)
 	db.dead = newDeadLetterQueue(db)
-	if db.writer, err = newWriter(path); err != nil {
+	queue := make(chan error, 1) // it and the writer read the file side by side
+	go func() { queue <- db.queue.load() }()
+	db.writer, err = newWriter(path)
+	if err := errors.Join(err, <-queue); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(db.queue.load(), db.dead.load()); err != nil {
+	if err := db.dead.load(); err != nil {
 		return nil, err
 	}
 	return db, nil
