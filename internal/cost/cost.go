@@ -117,27 +117,27 @@ func Transitions(attempts int, dead bool) float64 {
 // Package dynamotable's tests hold Units against what DynamoDB Local says.
 const (
 	inlineAnswer  = 512 // dynamotable's maxInlineAnswer
-	answerItem    = 130 // what a large answer has besides itself
+	headOfLarge   = 192 // and its headOfLarge
+	answerItem    = 130 // what the rest of a large answer has besides itself
 	createdRecord = 160
 	claimed       = 230 // what the first claim adds
 	failedAttempt = 118
 	nextAttempt   = 11 // what a claim adds after a failure
-	deadRecord    = 97
 )
 
 // Units returns the write and read units of a task's record: a write takes one for
 // each begun KiB of the item, and one for each entry of the index that it adds or
-// removes; a read, all of which are consistent, one for each begun 4 KiB.
+// removes; a consistent read one for each begun 4 KiB, another one half of that. It
+// takes the tasks before it to be like it.
 func Units(answerBytes, attempts int, dead bool) (write, read float64) {
 	begun := func(size, of int) float64 { return float64((size + of - 1) / of) }
-	size, readAnswer := createdRecord, 0.0
-	if answerBytes <= inlineAnswer {
-		size += answerBytes
-	} else {
-		size += 30
-		write += begun(answerBytes+answerItem, 1024)
-		readAnswer = begun(answerBytes+answerItem, 4096)
-		write++ // the first claim guesses that there is none
+	size, readRest := createdRecord+answerBytes, 0.0
+	if answerBytes > inlineAnswer {
+		size = createdRecord + headOfLarge + 30
+		rest := answerBytes - headOfLarge
+		write += begun(rest+answerItem, 1024)
+		readRest = begun(rest+answerItem, 4096) / 2 // whether it is there is all that can be in doubt
+		read += begun(size, 4096)                   // by the first claim, which guesses that there is none after a task that had none
 	}
 	write += begun(size, 1024) + 1
 	for n := range attempts {
@@ -147,7 +147,7 @@ func Units(answerBytes, attempts int, dead bool) (write, read float64) {
 			size += nextAttempt
 			read += begun(size, 4096)
 		}
-		read += readAnswer
+		read += readRest
 		write += begun(size, 1024)
 		if last := n == attempts-1; !last || dead {
 			size += failedAttempt
@@ -158,7 +158,7 @@ func Units(answerBytes, attempts int, dead bool) (write, read float64) {
 	}
 	if dead {
 		read += begun(size, 4096)
-		write += begun(size+deadRecord, 1024) + 2
+		write += begun(size, 1024) + 2 // the larger of what it was and what it becomes
 	}
 	return write, read
 }

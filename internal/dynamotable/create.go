@@ -61,23 +61,25 @@ func (t *Table) create(ctx context.Context, s task.Submission) (created task.Cre
 	return task.Created{ID: s.ID}
 }
 
-// answered returns the record of a new task, and writes its answer if that is
-// large: one whose record is never written expires.
+// answered returns the record of a new task, and writes the rest of its answer if
+// that is large: one whose record is never written expires.
 func (t *Table) answered(ctx context.Context, created task.Task) (record, error) {
 	r := newRecord(created)
 	r.Rev = rand.Text()
-	if len(created.Answer) <= maxInlineAnswer {
-		r.Answer = created.Answer
+	r.Answer = created.Answer
+	if len(r.Answer) <= maxInlineAnswer {
 		return r, nil
 	}
+	r.Answer = task.Cut(r.Answer, headOfLarge)
+	rest := created.Answer[len(r.Answer):]
 	r.AnswerBytes = len(created.Answer)
 	r.AnswerExpiresAt = seconds(created.CreatedAt.Plus(answerLife))
 	// Its rev is its own, not random: it must not be in the way of the same request
 	// sent again.
-	sum := sha256.Sum256([]byte(created.Answer))
+	sum := sha256.Sum256([]byte(rest))
 	answerRev := hex.EncodeToString(sum[:])
 	return r, t.put(ctx, created.ID, answerRev, largeAnswer{
-		Key: answerKey(created.ID), Rev: answerRev, Answer: created.Answer, ExpiresAt: r.AnswerExpiresAt,
+		Key: answerKey(created.ID), Rev: answerRev, Rest: rest, ExpiresAt: r.AnswerExpiresAt,
 	})
 }
 

@@ -3,14 +3,14 @@
 // The table's partition key is pk (a string), and its time to live expiresAt:
 //
 //	a task's record     pk = the task id
-//	its large answer    pk = "answer#" + the task id
+//	its answer's rest   pk = "answer#" + the task id
 //	an idempotency key  pk = "key#" + the digest of its name
 //	a quarantined part  pk = "quarantine#" + the message id + "#" + its number
 //	the counts          pk = "counts"
 //
-// A record has all of a task's fields. An answer of more than maxInlineAnswer
-// bytes is an item of its own, because a write costs by the size of the whole
-// item: it is written once, before the record, and read with it.
+// A record has all of a task's fields, but of an answer of more than maxInlineAnswer
+// bytes only the head, because a write costs by the size of the whole item: the rest
+// is an item of its own, written once, before the record, and read with it.
 //
 // A task with an idempotency key is written together with it, in one transaction
 // that holds only while the key is free. Whoever loses finds the key held, and by

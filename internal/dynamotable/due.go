@@ -61,7 +61,7 @@ func (t *Table) Due(ctx context.Context, now task.Time, limit int) ([]task.Task,
 	var due []task.Task
 	for _, r := range records {
 		if r.Status.Open() && r.NextCheckAt <= now.Milli() {
-			due = append(due, withoutAnswer(r))
+			due = append(due, r.task())
 		}
 	}
 	slices.SortFunc(due, func(a, b task.Task) int { return cmp.Compare(a.NextCheckAt.Milli(), b.NextCheckAt.Milli()) })

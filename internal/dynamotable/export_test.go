@@ -3,6 +3,7 @@ package dynamotable
 // For the tests.
 const (
 	MaxInlineAnswer = maxInlineAnswer
+	HeadOfLarge     = headOfLarge
 	PerShard        = perShard
 )
 

@@ -36,7 +36,7 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 		if listed := r.task(); !q.Matches(&listed) {
 			continue
 		}
-		size += len(r.Answer) + r.AnswerBytes
+		size += max(len(r.Answer), r.AnswerBytes)
 		if len(listed) > 0 && size > task.MaxPageBytes {
 			ids, more = ids[:i], true
 			break
@@ -47,15 +47,12 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 	if more {
 		page.Next = ids[len(ids)-1]
 	}
-	answers, err := t.readAnswers(ctx, listed)
+	rests, err := t.readRests(ctx, listed)
 	if err != nil {
 		return task.Page{}, err
 	}
 	for _, r := range listed {
-		if r.AnswerBytes > 0 {
-			r.Answer = answers[r.ID]
-		}
-		page.Tasks = append(page.Tasks, r.task())
+		page.Tasks = append(page.Tasks, r.whole(rests[r.ID]))
 	}
 	return page, nil
 }

@@ -111,8 +111,8 @@ func (t *Table) readAll(ctx context.Context, ids []task.ID, consistent bool) (ma
 	return records, nil
 }
 
-// readAnswers returns the large answers of records.
-func (t *Table) readAnswers(ctx context.Context, records []record) (map[task.ID]string, error) {
+// readRests returns what records don't have of their answers, by their tasks.
+func (t *Table) readRests(ctx context.Context, records []record) (map[task.ID]string, error) {
 	var keys []item
 	owners := map[string]task.ID{}
 	for _, r := range records {
@@ -126,15 +126,15 @@ func (t *Table) readAnswers(ctx context.Context, records []record) (map[task.ID]
 	if err != nil {
 		return nil, err
 	}
-	answers := map[task.ID]string{}
+	rests := map[task.ID]string{}
 	for _, it := range items {
 		var a largeAnswer
 		if err := attributevalue.UnmarshalMap(it, &a); err != nil {
 			return nil, fmt.Errorf("read an answer's item: %w", err)
 		}
-		answers[owners[a.Key]] = a.Answer
+		rests[owners[a.Key]] = a.Rest
 	}
-	return answers, nil
+	return rests, nil
 }
 
 // maxBatch is how many items one BatchGetItem can ask for (API reference).

@@ -35,11 +35,11 @@ type record struct {
 	Checks        int               `dynamodbav:"checks,omitempty"`
 	ExpiresAt     int64             `dynamodbav:"expiresAt,omitempty"`
 
-	Answer string `dynamodbav:"answer,omitempty"`
-	// AnswerBytes and AnswerExpiresAt are of a large answer: how long it is,
-	// and when its item expires.
-	AnswerBytes     int   `dynamodbav:"answerBytes,omitempty"`
-	AnswerExpiresAt int64 `dynamodbav:"answerExpiresAt,omitempty"`
+	// Answer is the answer, or how a large one begins. Of that are AnswerBytes, how
+	// long the whole is, and AnswerExpiresAt, when the item of its rest expires.
+	Answer          string `dynamodbav:"answer,omitempty"`
+	AnswerBytes     int    `dynamodbav:"answerBytes,omitempty"`
+	AnswerExpiresAt int64  `dynamodbav:"answerExpiresAt,omitempty"`
 }
 
 // changing are the attributes that a transition may change, or remove.
@@ -59,11 +59,11 @@ type attempt struct {
 	NotCounted   bool   `dynamodbav:"notCounted,omitempty"`
 }
 
-// largeAnswer is the item of a large answer.
+// largeAnswer is the item of what its record doesn't have of a large answer.
 type largeAnswer struct {
 	Key       string `dynamodbav:"pk"`
 	Rev       string `dynamodbav:"rev"`
-	Answer    string `dynamodbav:"answer"`
+	Rest      string `dynamodbav:"answer"`
 	ExpiresAt int64  `dynamodbav:"expiresAt"`
 }
 
@@ -112,10 +112,20 @@ func newRecord(t task.Task) record {
 	return r
 }
 
-// task returns the task of a record, without a large answer.
+// whole returns the task of a record, given the rest of its answer if that is large.
+// Without it the task has no answer.
+func (r record) whole(rest string) task.Task {
+	t := r.task()
+	if t.Answer = r.Answer + rest; len(t.Answer) < r.AnswerBytes {
+		t.Answer = ""
+	}
+	return t
+}
+
+// task returns the task of a record, without its answer.
 func (r record) task() task.Task {
 	t := task.Task{
-		ID: r.ID, Answer: r.Answer, Status: r.Status, Run: r.Run, Retries: r.Retries,
+		ID: r.ID, Status: r.Status, Run: r.Run, Retries: r.Retries,
 		CreatedAt: task.AtMilli(r.CreatedAt), UpdatedAt: task.AtMilli(r.UpdatedAt),
 		ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
 		ExecutionID: r.ExecutionID, Owner: r.Owner, LeaseUntil: task.AtMilli(r.LeaseUntil),

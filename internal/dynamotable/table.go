@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -16,9 +17,12 @@ import (
 
 // Limits of DynamoDB and what follows from them.
 const (
-	// maxInlineAnswer is the size of an answer, in bytes, up to which it is
-	// part of the record. A task is written three times.
+	// maxInlineAnswer is the size of an answer, in bytes, up to which all of it is part
+	// of the record, and headOfLarge how much of a longer one: a task is written three
+	// times, so its record is to stay within the KiB that a write unit pays for, after
+	// failures too; and so is the rest of an answer of 1 KiB.
 	maxInlineAnswer = 512
+	headOfLarge     = 192
 	// maxPart is the size of a quarantined part. An item has 400 KB at most
 	// ("Service, account, and table quotas in Amazon DynamoDB").
 	maxPart = 350 << 10
@@ -30,6 +34,8 @@ type item = map[string]types.AttributeValue
 type Table struct {
 	client *dynamodb.Client
 	name   string
+	// large tells that the answer of the task that was claimed last is.
+	large atomic.Bool
 }
 
 var _ task.Store = (*Table)(nil)
@@ -61,27 +67,32 @@ func (t *Table) read(ctx context.Context, id task.ID) (record, error) {
 
 // whole returns the task of a record with its answer, large or not.
 func (t *Table) whole(ctx context.Context, r record) (task.Task, error) {
-	if r.AnswerBytes == 0 {
-		return r.task(), nil
-	}
-	whole := r.task()
-	var err error
-	whole.Answer, err = t.answer(ctx, r.ID)
-	return whole, err
+	rest, err := t.readRest(ctx, r)
+	return r.whole(rest), err
 }
 
-// answer reads a task's large answer.
-func (t *Table) answer(ctx context.Context, id task.ID) (answer string, err error) {
-	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &t.name, Key: key(answerKey(id)), ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return "", unavailable("get the answer of", id, err)
+// readRest returns what a record does not have of its answer. It is written once: who
+// does not find it, reading at half the price, reads consistently.
+func (t *Table) readRest(ctx context.Context, r record) (string, error) {
+	if r.AnswerBytes == 0 {
+		return "", nil
 	}
-	if err := attributevalue.Unmarshal(out.Item["answer"], &answer); err != nil || answer == "" {
-		return "", fmt.Errorf("the answer of task %s is not in the table", id)
+	for _, consistent := range []bool{false, true} {
+		out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: &t.name, Key: key(answerKey(r.ID)), ConsistentRead: &consistent,
+		})
+		if err != nil {
+			return "", unavailable("get the answer of", r.ID, err)
+		}
+		var a largeAnswer
+		if err := attributevalue.UnmarshalMap(out.Item, &a); err != nil {
+			return "", fmt.Errorf("read the item of the answer of task %s: %w", r.ID, err)
+		}
+		if a.Rest != "" {
+			return a.Rest, nil
+		}
 	}
-	return answer, nil
+	return "", fmt.Errorf("the answer of task %s is not in the table", r.ID)
 }
 
 // Quarantine implements task.Store.

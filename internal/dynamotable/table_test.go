@@ -1,6 +1,7 @@
 package dynamotable_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -108,4 +109,99 @@ func TestALargeAnswerThatCannotBeReadOpensNoAttempt(t *testing.T) {
 	if err != nil || got.Status != task.Pending || len(got.Attempts) > 0 {
 		t.Errorf("got %s with the attempts %v, %v, want it PENDING without any", got.Status, got.Attempts, err)
 	}
+}
+
+// TestALargeAnswerComesBackWhole wherever it is cut, in an item that an earlier version
+// wrote, which has all of it, and when a read does not find the item yet.
+func TestALargeAnswerComesBackWhole(t *testing.T) {
+	t.Parallel()
+	missed := 0
+	miss := func(operation string, _ *http.Request, body []byte, send send) (*http.Response, []byte, error) {
+		resp, answer, err := send(body)
+		if operation == "GetItem" && bytes.Contains(body, []byte(`"ConsistentRead":false`)) {
+			missed++
+			return resp, []byte("{}"), err
+		}
+		return resp, answer, err
+	}
+	for _, row := range []struct {
+		name, answer string
+		edit         func(string, *http.Request, []byte, send) (*http.Response, []byte, error)
+		missed       int
+		prepare      func(client *dynamodb.Client, table string, id task.ID, answer string) error
+	}{
+		{name: "of one byte too many", answer: strings.Repeat("x", dynamotable.MaxInlineAnswer) + "y"},
+		{name: "with a character across the end of its head", answer: strings.Repeat("x", dynamotable.HeadOfLarge-1) + strings.Repeat("é", dynamotable.MaxInlineAnswer)},
+		{name: "not found at first", answer: strings.Repeat("xyz", dynamotable.MaxInlineAnswer), edit: miss, missed: 2},
+		{name: "of an earlier version", answer: strings.Repeat("xyz", dynamotable.MaxInlineAnswer),
+			prepare: func(client *dynamodb.Client, table string, id task.ID, answer string) error {
+				whole := map[string]types.AttributeValue{":a": &types.AttributeValueMemberS{Value: answer}}
+				_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: key("answer#" + string(id)),
+					UpdateExpression: aws.String("SET answer = :a"), ExpressionAttributeValues: whole})
+				if err != nil {
+					return err
+				}
+				_, err = client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: key(string(id)), UpdateExpression: aws.String("REMOVE answer")})
+				return err
+			}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			table, client, name := open(t, &awstest.Transport{Edit: row.edit})
+			submitted := task.New(newID(t), row.answer, time.Now())
+			if err := tasktest.Create(t.Context(), table, submitted); err != nil {
+				t.Fatal(err)
+			}
+			if row.prepare != nil {
+				if err := row.prepare(client, name, submitted.ID, row.answer); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := table.Get(t.Context(), submitted.ID)
+			if err != nil || got.Answer != row.answer {
+				t.Errorf("Get: got an answer of %d bytes, %v, want the one of %d", len(got.Answer), err, len(row.answer))
+			}
+			page, err := table.List(t.Context(), task.Query{Limit: 10})
+			if err != nil || len(page.Tasks) != 1 || page.Tasks[0].Answer != row.answer {
+				t.Errorf("List: got %d tasks, %v, want one with its answer", len(page.Tasks), err)
+			}
+			claim := task.ClaimRequest{Message: submitted.Message(), ExecutionID: execution, Token: "token", Now: task.At(time.Now()), Lease: time.Minute}
+			_, got, err = table.Claim(t.Context(), claim)
+			if err != nil || got.Answer != row.answer {
+				t.Errorf("Claim: got an answer of %d bytes, %v, want the one of %d", len(got.Answer), err, len(row.answer))
+			}
+			if row.missed != missed && row.missed > 0 {
+				t.Errorf("%d reads have not found the item, want %d", missed, row.missed)
+			}
+		})
+	}
+}
+
+// TestTheGuessOfAClaim is left out after a task with a large answer, and is made again
+// after another one.
+func TestTheGuessOfAClaim(t *testing.T) {
+	t.Parallel()
+	transport := &awstest.Transport{}
+	table, _, _ := open(t, transport)
+	small, large := "x", strings.Repeat("x", dynamotable.MaxInlineAnswer+1)
+	type requests struct{ UpdateItem, GetItem int }
+	for i, row := range []struct {
+		answer string
+		want   requests // of Claim and Finish
+	}{
+		{small, requests{2, 0}},
+		{large, requests{3, 1}}, // the guess fails, the answer is read
+		{large, requests{2, 2}}, // the record is read
+		{small, requests{2, 1}},
+		{small, requests{2, 0}},
+	} {
+		before := requests{transport.Count("UpdateItem"), transport.Count("GetItem")}
+		succeed(t, table, row.answer, retention)
+		if got := (requests{transport.Count("UpdateItem") - before.UpdateItem, transport.Count("GetItem") - before.GetItem}); got != row.want {
+			t.Errorf("task %d: got %+v, want %+v", i+1, got, row.want)
+		}
+	}
+}
+
+func key(pk string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: pk}}
 }

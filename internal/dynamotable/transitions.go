@@ -12,31 +12,29 @@ import (
 // Claim implements task.Store. A large answer is read before the claim is made: one
 // that can't be read opens no attempt.
 func (t *Table) Claim(ctx context.Context, r task.ClaimRequest) (task.ClaimOutcome, task.Task, error) {
-	outcome, large := task.ClaimRun, ""
-	after, err := t.update(ctx, r.TaskID, firstClaim(r), func(current *task.Task) (err error) {
+	outcome, rest := task.ClaimRun, ""
+	var first *guess
+	if r.RetryCount == 0 && !t.large.Load() {
+		first = firstClaim(r)
+	}
+	after, err := t.update(ctx, r.TaskID, first, func(before record, current *task.Task) (err error) {
 		outcome = current.Claim(r)
-		if outcome == task.ClaimRun && current.Answer == "" && large == "" {
-			large, err = t.answer(ctx, r.TaskID)
+		if outcome == task.ClaimRun && rest == "" {
+			rest, err = t.readRest(ctx, before)
 		}
 		return err
 	})
 	if err != nil {
 		return 0, task.Task{}, err
 	}
-	claimed := after.task()
-	if large != "" {
-		claimed.Answer = large
-	}
-	return outcome, claimed, nil
+	t.large.Store(after.AnswerBytes > 0)
+	return outcome, after.whole(rest), nil
 }
 
 // firstClaim guesses that the task is PENDING, was never claimed and has no large
 // answer. A guess that does not hold costs a write, and reading a fifth of one, so
-// there is none for a retry.
+// there is none for a retry, nor after a task with a large answer: they come in rows.
 func firstClaim(r task.ClaimRequest) *guess {
-	if r.RetryCount > 0 {
-		return nil
-	}
 	claimed := task.Task{ID: r.TaskID, Run: r.Run, Status: task.Pending}
 	claimed.Claim(r)
 	after := newRecord(claimed)
@@ -60,7 +58,7 @@ func firstClaim(r task.ClaimRequest) *guess {
 
 // Finish implements task.Store.
 func (t *Table) Finish(ctx context.Context, r task.FinishRequest) error {
-	_, err := t.update(ctx, r.ID, firstFinish(r), func(current *task.Task) error {
+	_, err := t.update(ctx, r.ID, firstFinish(r), func(_ record, current *task.Task) error {
 		_, err := current.Finish(r)
 		return err
 	})
@@ -119,7 +117,7 @@ func firstFinish(r task.FinishRequest) *guess {
 // DeadLetter implements task.Store.
 func (t *Table) DeadLetter(ctx context.Context, r task.MarkRequest) (task.MarkOutcome, task.Task, error) {
 	var outcome task.MarkOutcome
-	after, err := t.update(ctx, r.TaskID, nil, func(current *task.Task) error {
+	after, err := t.update(ctx, r.TaskID, nil, func(_ record, current *task.Task) error {
 		outcome = current.DeadLetter(r)
 		return nil
 	})
@@ -129,7 +127,7 @@ func (t *Table) DeadLetter(ctx context.Context, r task.MarkRequest) (task.MarkOu
 	if err != nil {
 		return "", task.Task{}, err
 	}
-	return outcome, withoutAnswer(after), nil
+	return outcome, after.task(), nil
 }
 
 // Redrive implements task.Store.
@@ -143,23 +141,18 @@ func (t *Table) Restart(ctx context.Context, m task.Message, now task.Time) (tas
 }
 
 func (t *Table) newRun(ctx context.Context, id task.ID, apply func(*task.Task) error) (after task.Task, queued bool, err error) {
-	r, err := t.update(ctx, id, nil, apply)
+	r, err := t.update(ctx, id, nil, func(_ record, current *task.Task) error { return apply(current) })
 	if err != nil {
 		return task.Task{}, false, err
 	}
-	return withoutAnswer(r), false, nil
+	return r.task(), false, nil
 }
 
 // Defer implements task.Store.
 func (t *Table) Defer(ctx context.Context, m task.Message, now task.Time) error {
-	_, err := t.update(ctx, m.TaskID, nil, func(current *task.Task) error {
+	_, err := t.update(ctx, m.TaskID, nil, func(_ record, current *task.Task) error {
 		current.Defer(m.Run, now)
 		return nil
 	})
 	return err
-}
-
-func withoutAnswer(r record) task.Task {
-	r.Answer = ""
-	return r.task()
 }

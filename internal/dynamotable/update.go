@@ -24,10 +24,11 @@ type guess struct {
 	change    expression.UpdateBuilder
 }
 
-// update applies a transition to a record and returns the record after it. The
+// update applies a transition to a record's task, which comes without its answer, and
+// returns the record after it. The
 // guess, if there is one, is tried first and stands for the transition's usual
 // effect.
-func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func(*task.Task) error) (record, error) {
+func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func(before record, t *task.Task) error) (record, error) {
 	var current record
 	var err error
 	var rev string // of the last write
@@ -48,7 +49,7 @@ func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func
 		}
 		before := current.task()
 		after := before
-		if err := apply(&after); err != nil || reflect.DeepEqual(before, after) {
+		if err := apply(current, &after); err != nil || reflect.DeepEqual(before, after) {
 			return current, err
 		}
 		// A new one for each write: others may have read the last one.
