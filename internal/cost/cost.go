@@ -133,7 +133,7 @@ func Units(answerBytes, attempts int, dead bool) (write, read float64) {
 	begun := func(size, of int) float64 { return float64((size + of - 1) / of) }
 	size, readRest := createdRecord+answerBytes, 0.0
 	if answerBytes > inlineAnswer {
-		size = createdRecord + headOfLarge + 30
+		size = createdRecord + headOfLarge + 40
 		rest := answerBytes - headOfLarge
 		write += begun(rest+answerItem, 1024)
 		readRest = begun(rest+answerItem, 4096) / 2 // whether it is there is all that can be in doubt

@@ -66,12 +66,12 @@ func (t *Table) create(ctx context.Context, s task.Submission) (created task.Cre
 func (t *Table) answered(ctx context.Context, created task.Task) (record, error) {
 	r := newRecord(created)
 	r.Rev = rand.Text()
-	r.Answer = created.Answer
-	if len(r.Answer) <= maxInlineAnswer {
+	if len(created.Answer) <= maxInlineAnswer {
+		r.Answer = created.Answer
 		return r, nil
 	}
-	r.Answer = task.Cut(r.Answer, headOfLarge)
-	rest := created.Answer[len(r.Answer):]
+	r.AnswerHead = task.Cut(created.Answer, headOfLarge)
+	rest := created.Answer[len(r.AnswerHead):]
 	r.AnswerBytes = len(created.Answer)
 	r.AnswerExpiresAt = seconds(created.CreatedAt.Plus(answerLife))
 	// Its rev is its own, not random: it must not be in the way of the same request

@@ -132,7 +132,7 @@ func (t *Table) readRests(ctx context.Context, records []record) (map[task.ID]st
 		if err := attributevalue.UnmarshalMap(it, &a); err != nil {
 			return nil, fmt.Errorf("read an answer's item: %w", err)
 		}
-		rests[owners[a.Key]] = a.Rest
+		rests[owners[a.Key]] = a.Rest + a.Whole
 	}
 	return rests, nil
 }

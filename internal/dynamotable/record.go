@@ -35,9 +35,10 @@ type record struct {
 	Checks        int               `dynamodbav:"checks,omitempty"`
 	ExpiresAt     int64             `dynamodbav:"expiresAt,omitempty"`
 
-	// Answer is the answer, or how a large one begins. Of that are AnswerBytes, how
-	// long the whole is, and AnswerExpiresAt, when the item of its rest expires.
-	Answer          string `dynamodbav:"answer,omitempty"`
+	Answer string `dynamodbav:"answer,omitempty"`
+	// AnswerHead, AnswerBytes and AnswerExpiresAt are of a large answer: how it begins,
+	// how long it is, and when the item of its rest expires.
+	AnswerHead      string `dynamodbav:"answerHead,omitempty"`
 	AnswerBytes     int    `dynamodbav:"answerBytes,omitempty"`
 	AnswerExpiresAt int64  `dynamodbav:"answerExpiresAt,omitempty"`
 }
@@ -63,7 +64,8 @@ type attempt struct {
 type largeAnswer struct {
 	Key       string `dynamodbav:"pk"`
 	Rev       string `dynamodbav:"rev"`
-	Rest      string `dynamodbav:"answer"`
+	Rest      string `dynamodbav:"rest"`
+	Whole     string `dynamodbav:"answer,omitempty"` // by earlier versions, in place of Rest: their records have no AnswerHead
 	ExpiresAt int64  `dynamodbav:"expiresAt"`
 }
 
@@ -116,8 +118,9 @@ func newRecord(t task.Task) record {
 // Without it the task has no answer.
 func (r record) whole(rest string) task.Task {
 	t := r.task()
-	if t.Answer = r.Answer + rest; len(t.Answer) < r.AnswerBytes {
-		t.Answer = ""
+	t.Answer = r.Answer
+	if rest != "" {
+		t.Answer = r.AnswerHead + rest
 	}
 	return t
 }

@@ -88,8 +88,8 @@ func (t *Table) readRest(ctx context.Context, r record) (string, error) {
 		if err := attributevalue.UnmarshalMap(out.Item, &a); err != nil {
 			return "", fmt.Errorf("read the item of the answer of task %s: %w", r.ID, err)
 		}
-		if a.Rest != "" {
-			return a.Rest, nil
+		if rest := a.Rest + a.Whole; rest != "" {
+			return rest, nil
 		}
 	}
 	return "", fmt.Errorf("the answer of task %s is not in the table", r.ID)

@@ -137,11 +137,11 @@ func TestALargeAnswerComesBackWhole(t *testing.T) {
 			prepare: func(client *dynamodb.Client, table string, id task.ID, answer string) error {
 				whole := map[string]types.AttributeValue{":a": &types.AttributeValueMemberS{Value: answer}}
 				_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: key("answer#" + string(id)),
-					UpdateExpression: aws.String("SET answer = :a"), ExpressionAttributeValues: whole})
+					UpdateExpression: aws.String("REMOVE rest SET answer = :a"), ExpressionAttributeValues: whole})
 				if err != nil {
 					return err
 				}
-				_, err = client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: key(string(id)), UpdateExpression: aws.String("REMOVE answer")})
+				_, err = client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: key(string(id)), UpdateExpression: aws.String("REMOVE answerHead")})
 				return err
 			}},
 	} {

@@ -55,7 +55,7 @@ func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func
 		// A new one for each write: others may have read the last one.
 		rev = rand.Text()
 		next := newRecord(after)
-		next.Rev, next.Answer = rev, current.Answer
+		next.Rev = rev
 		next.AnswerBytes, next.AnswerExpiresAt = current.AnswerBytes, current.AnswerExpiresAt
 		if err := t.keepAnswer(ctx, &next); err != nil {
 			return record{}, err
