@@ -180,7 +180,11 @@ func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
 	// A hundred thousand executions take seconds: requests need not wait for them.
 	resumed, err := h.executions.resume(h.functions)
 	if err != nil {
-		return errors.Join(err, server.Close(), h.db.Close())
+		err = errors.Join(err, server.Close())
+		h.executions.stop() // some may have been resumed
+		h.cancel()
+		h.executions.running.Wait()
+		return errors.Join(err, h.db.Close())
 	}
 	if resumed > 0 {
 		h.log.Info("executions resumed", "count", resumed)

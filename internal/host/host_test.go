@@ -21,6 +21,7 @@ import (
 	"tasks/internal/api"
 	"tasks/internal/api/apitest"
 	"tasks/internal/task"
+	"tasks/internal/taskdb"
 )
 
 // workerFunc is a worker.
@@ -276,6 +277,39 @@ func TestAnInterruptedAttemptRunsAgainAtOnce(t *testing.T) {
 		if last := got.Attempts[task.MaxInterruptions]; last.Number != 2 || got.Retries != 1 {
 			t.Errorf("got attempt number %d and %d retries, want 2 and 1", last.Number, got.Retries)
 		}
+	})
+}
+
+// A host that cannot take up all that an earlier one left ends what it has taken up.
+func TestAHostThatCannotResume(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "tasks.db")
+		begun := 0
+		hangs := workerFunc(func(ctx context.Context, _ task.Task) error {
+			begun++
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		first := serveTest(t, path, hangs)
+		id := first.submit("x")
+		pass(time.Second)
+		first.kill()
+		second := serveConfig(t, Config{Database: path, Worker: hangs, Intercept: func(op taskdb.Operation, do func() error) error {
+			err := do()
+			if op.Name == "RunningExecutions" {
+				pass(time.Second)
+				err = task.Errorf(task.Unavailable, "disk I/O error")
+			}
+			return err
+		}})
+		if err := <-second.served; !task.IsKind(err, task.Unavailable) || begun != 2 {
+			t.Fatalf("Serve: got %v after %d attempts, want the failure, and 2", err, begun)
+		}
+		third := serveTest(t, path, workerFunc(func(context.Context, task.Task) error { return nil }))
+		pass(time.Second)
+		third.want(id, task.Processed, 3)
+		third.shutdown()
 	})
 }
 
