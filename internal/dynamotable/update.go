@@ -25,9 +25,8 @@ type guess struct {
 }
 
 // update applies a transition to a record's task, which comes without its answer, and
-// returns the record after it. The
-// guess, if there is one, is tried first and stands for the transition's usual
-// effect.
+// returns the record after it. The guess, if there is one, is tried first and stands for
+// the transition's usual effect.
 func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func(before record, t *task.Task) error) (record, error) {
 	var current record
 	var err error

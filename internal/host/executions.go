@@ -62,8 +62,12 @@ func (e *Executions) Start(ctx context.Context, m task.Message) error {
 	}
 	x := e.acquire(m)
 	defer e.release(m, x)
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	select {
+	case x.locked <- struct{}{}:
+		defer x.unlock()
+	case <-ctx.Done():
+		return task.Errorf(task.Unavailable, "start execution %s: %w", m.ExecutionName(), ctx.Err())
+	}
 	if x.state != nil {
 		return nil // it runs
 	}
@@ -131,8 +135,8 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 	err = e.db.RunningExecutions(ctx, func(kept taskdb.Execution) error {
 		x := e.acquire(kept.Message)
 		defer e.release(kept.Message, x)
-		x.mu.Lock()
-		defer x.mu.Unlock()
+		x.lock()
+		defer x.unlock()
 		if _, err := e.replay(ctx, x, kept); task.IsKind(err, task.Unavailable) {
 			return err
 		} else if err != nil {

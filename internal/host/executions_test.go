@@ -143,3 +143,32 @@ func TestAnExecutionThatCannotBeResumed(t *testing.T) {
 		})
 	}
 }
+
+// A start waits for another one of the same execution, which waits for the file, no
+// longer than its context lets it.
+func TestASecondStartGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		held := make(chan struct{})
+		h := serveConfig(t, Config{
+			Database: filepath.Join(t.TempDir(), "tasks.db"), Worker: workerFunc(func(context.Context, task.Task) error { return nil }),
+			Intercept: func(op taskdb.Operation, do func() error) error {
+				if op.Name == "StartExecution" {
+					<-held
+				}
+				return do()
+			},
+		})
+		defer h.shutdown()
+		id := h.submit("x")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := h.executions.Start(ctx, task.Message{TaskID: id, Run: 1}); !task.IsKind(err, task.Unavailable) {
+			t.Errorf("got %v, want an error of kind %s", err, task.Unavailable)
+		}
+		close(held)
+		synctest.Wait()
+		h.want(id, task.Processed, 1)
+	})
+}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"tasks/internal/asl"
@@ -19,12 +18,18 @@ import (
 type execution struct {
 	users int // under Executions.mu
 
-	mu      sync.Mutex
+	// locked holds one while somebody has what follows, perhaps waiting for the file. It
+	// is no sync.Mutex: a wait for it can be given up, and lets the time of a simulation
+	// pass.
+	locked  chan struct{}
 	state   *asl.Execution // nil: not loaded yet
 	kept    taskdb.Execution
 	clock   time.Time                    // of the last event; the machine's may be set back, an execution's not
 	cancels map[int64]context.CancelFunc // of the tasks that run, by their ref
 }
+
+func (x *execution) lock()   { x.locked <- struct{}{} }
+func (x *execution) unlock() { <-x.locked }
 
 // executionID returns the ARN of a run's execution.
 func (e *Executions) executionID(m task.Message) string {
@@ -63,8 +68,8 @@ func (e *Executions) fill(event asl.Event, m task.Message) asl.Event {
 func (e *Executions) with(m task.Message, f func(*execution)) {
 	x := e.acquire(m)
 	defer e.release(m, x)
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	x.lock()
+	defer x.unlock()
 	if x.state == nil && !e.load(m, x) {
 		return
 	}
@@ -118,7 +123,7 @@ func (e *Executions) acquire(m task.Message) *execution {
 	defer e.mu.Unlock()
 	x := e.live[m]
 	if x == nil {
-		x = &execution{}
+		x = &execution{locked: make(chan struct{}, 1)}
 		e.live[m] = x
 	}
 	x.users++
