@@ -118,7 +118,7 @@ func Transitions(attempts int, dead bool) float64 {
 const (
 	inlineAnswer  = 512 // dynamotable's maxInlineAnswer
 	headOfLarge   = 192 // and its headOfLarge
-	answerItem    = 130 // what the rest of a large answer has besides itself
+	answerItem    = 131 // what the rest of a large answer has besides itself
 	createdRecord = 160
 	claimed       = 230 // what the first claim adds
 	failedAttempt = 118
@@ -137,7 +137,7 @@ func Units(answerBytes, attempts int, dead bool) (write, read float64) {
 		rest := answerBytes - headOfLarge
 		write += begun(rest+answerItem, 1024)
 		readRest = begun(rest+answerItem, 4096) / 2 // whether it is there is all that can be in doubt
-		read += begun(size, 4096)                   // by the first claim, which guesses that there is none after a task that had none
+		read += begun(size, 4096)                   // the first claim's: after a task with a large answer it does not guess
 	}
 	write += begun(size, 1024) + 1
 	for n := range attempts {
@@ -158,7 +158,7 @@ func Units(answerBytes, attempts int, dead bool) (write, read float64) {
 	}
 	if dead {
 		read += begun(size, 4096)
-		write += begun(size, 1024) + 2 // the larger of what it was and what it becomes
+		write += begun(size, 1024) + 2 // it becomes no larger
 	}
 	return write, read
 }

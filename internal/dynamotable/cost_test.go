@@ -89,7 +89,7 @@ func TestCostOfASuccess(t *testing.T) {
 // TestUnits holds what package cost counts against what DynamoDB says that it was.
 func TestUnits(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{1, 100, 300, 400, 512, 513, 900, 1024, 4000, 20_000} {
+	for _, size := range []int{1, 100, 300, 400, 512, 513, 900, 1024, 1085, 1086, 4157, 4158, 20_000} {
 		for failures := range 4 {
 			m := &meter{}
 			table, _, _ := open(t, &awstest.Transport{Edit: m.edit})

@@ -17,8 +17,8 @@ import (
 
 const (
 	// answerLife is the time to live of a large answer when it is written: so
-	// much longer than most records are kept that it is written only once. See
-	// Table.keepAnswer.
+	// much longer than most records are kept that it is written only once, unless they
+	// are kept for more than 80 days. See Table.keepAnswer.
 	answerLife = 100 * 24 * time.Hour
 	// answerSlack is how much longer than its record an answer lives at least;
 	// than the next check of an open task, which has no end.
@@ -28,7 +28,7 @@ const (
 // createAtOnce is how many tasks of a batch are written at the same time.
 const createAtOnce = 20
 
-// Create implements task.Store. The messages are never queued: a table has no
+// Create implements task.Store. No message is queued with a task: a table has no
 // queue. Each task is a conditional write of its own: BatchWriteItem has no
 // conditions, and sent again it could reset a record.
 func (t *Table) Create(ctx context.Context, submissions ...task.Submission) []task.Created {
@@ -51,7 +51,7 @@ func (t *Table) create(ctx context.Context, s task.Submission) (created task.Cre
 		created.ID, created.Queued, created.Err = t.createOnce(ctx, s.Task, *s.Key)
 		return created
 	}
-	r, err := t.answered(ctx, s.Task)
+	r, err := t.writeRest(ctx, s.Task)
 	if err == nil {
 		err = t.put(ctx, s.ID, r.Rev, r)
 	}
@@ -61,9 +61,9 @@ func (t *Table) create(ctx context.Context, s task.Submission) (created task.Cre
 	return task.Created{ID: s.ID}
 }
 
-// answered returns the record of a new task, and writes the rest of its answer if
+// writeRest returns the record of a new task, and writes the rest of its answer if
 // that is large: one whose record is never written expires.
-func (t *Table) answered(ctx context.Context, created task.Task) (record, error) {
+func (t *Table) writeRest(ctx context.Context, created task.Task) (record, error) {
 	r := newRecord(created)
 	r.Rev = rand.Text()
 	if len(created.Answer) <= maxInlineAnswer {
@@ -113,7 +113,7 @@ func (t *Table) put(ctx context.Context, id task.ID, rev string, v any) error {
 }
 
 // keepAnswer sees to it that a large answer outlives its record, and changes r
-// accordingly. It writes only for tasks that live unusually long.
+// accordingly. It writes only for tasks that live, or are kept, unusually long.
 func (t *Table) keepAnswer(ctx context.Context, r *record) error {
 	needed := r.answerNeededUntil()
 	if r.AnswerBytes == 0 || r.AnswerExpiresAt >= needed {

@@ -41,7 +41,7 @@ func (t *Table) Due(ctx context.Context, now task.Time, limit int) ([]task.Task,
 		ids = append(ids, r.ids...)
 		if r.more {
 			q := queries[n]
-			q.after = idAt(randomBetween(milliOf(r.ids[len(r.ids)-1]), end))
+			q.from = idAt(randomBetween(milliOf(r.ids[len(r.ids)-1]), end))
 			further = append(further, q)
 		}
 	}

@@ -34,7 +34,7 @@ func (t *Table) createOnce(ctx context.Context, created task.Task, key task.Idem
 			return holder, holder != created.ID && err == nil, err
 		}
 		if r.ID == "" {
-			if r, err = t.answered(ctx, created); err != nil {
+			if r, err = t.writeRest(ctx, created); err != nil {
 				return "", false, err
 			}
 		}

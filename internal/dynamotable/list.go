@@ -52,7 +52,7 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 		return task.Page{}, err
 	}
 	for _, r := range listed {
-		page.Tasks = append(page.Tasks, r.whole(rests[r.ID]))
+		page.Tasks = append(page.Tasks, r.withRest(rests[r.ID]))
 	}
 	return page, nil
 }
@@ -67,7 +67,7 @@ func (t *Table) newest(ctx context.Context, classes []class, from, before task.I
 	var queries []shardQuery
 	for _, c := range classes {
 		for n := range shards {
-			queries = append(queries, shardQuery{class: c, shard: n, after: string(from), before: string(before), limit: 2*limit/shards + 8})
+			queries = append(queries, shardQuery{class: c, shard: n, from: string(from), before: string(before), limit: 2*limit/shards + 8})
 		}
 	}
 	results, err := t.queryAll(ctx, queries)

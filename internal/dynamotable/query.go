@@ -21,11 +21,11 @@ const concurrency = 16
 
 // shardQuery asks for some ids of one shard of a class.
 type shardQuery struct {
-	class         class
-	shard         int
-	after, before string // before is exclusive; no bound, if empty
-	oldestFirst   bool
-	limit         int
+	class        class
+	shard        int
+	from, before string // before is exclusive; no bound, if empty
+	oldestFirst  bool
+	limit        int
 }
 
 type shardResult struct {
@@ -51,11 +51,11 @@ func (t *Table) query(ctx context.Context, q shardQuery) (shardResult, error) {
 	condition := expression.Key("class").Equal(expression.Value(q.class.shard(q.shard)))
 	pk := expression.Key("pk")
 	switch {
-	case q.after != "" && q.before != "":
+	case q.from != "" && q.before != "":
 		// BETWEEN takes both bounds in: one that is an id is left out below.
-		condition = condition.And(pk.Between(expression.Value(q.after), expression.Value(q.before)))
-	case q.after != "":
-		condition = condition.And(pk.GreaterThanEqual(expression.Value(q.after)))
+		condition = condition.And(pk.Between(expression.Value(q.from), expression.Value(q.before)))
+	case q.from != "":
+		condition = condition.And(pk.GreaterThanEqual(expression.Value(q.from)))
 	case q.before != "":
 		condition = condition.And(pk.LessThan(expression.Value(q.before)))
 	}
@@ -80,13 +80,13 @@ func (t *Table) query(ctx context.Context, q shardQuery) (shardResult, error) {
 	if err := attributevalue.UnmarshalListOfMaps(out.Items, &entries); err != nil {
 		return shardResult{}, fmt.Errorf("read the index: %w", err)
 	}
-	result := shardResult{more: len(out.LastEvaluatedKey) > 0 && len(entries) > 0}
+	var result shardResult
 	for _, e := range entries {
 		if string(e.ID) != q.before {
 			result.ids = append(result.ids, e.ID)
 		}
 	}
-	result.more = result.more && len(result.ids) > 0
+	result.more = len(out.LastEvaluatedKey) > 0 && len(result.ids) > 0
 	return result, nil
 }
 
@@ -132,7 +132,7 @@ func (t *Table) readRests(ctx context.Context, records []record) (map[task.ID]st
 		if err := attributevalue.UnmarshalMap(it, &a); err != nil {
 			return nil, fmt.Errorf("read an answer's item: %w", err)
 		}
-		rests[owners[a.Key]] = a.Rest + a.Whole
+		rests[owners[a.Key]] = a.Rest + a.Answer
 	}
 	return rests, nil
 }

@@ -43,7 +43,8 @@ type record struct {
 	AnswerExpiresAt int64  `dynamodbav:"answerExpiresAt,omitempty"`
 }
 
-// changing are the attributes that a transition may change, or remove.
+// changing are the attributes that a transition may change, or remove. Others stay as
+// they are: what newRecord makes of a task lacks some.
 var changing = []string{
 	"class", "rev", "status", "run", "retries", "updatedAt", "errorType", "errorMessage", "attempts", "executionId",
 	"owner", "leaseUntil", "nextAttemptAt", "nextCheckAt", "checks", "expiresAt", "answerExpiresAt",
@@ -65,7 +66,7 @@ type largeAnswer struct {
 	Key       string `dynamodbav:"pk"`
 	Rev       string `dynamodbav:"rev"`
 	Rest      string `dynamodbav:"rest"`
-	Whole     string `dynamodbav:"answer,omitempty"` // by earlier versions, in place of Rest: their records have no AnswerHead
+	Answer    string `dynamodbav:"answer,omitempty"` // all of it, as earlier versions kept it: their records have no head
 	ExpiresAt int64  `dynamodbav:"expiresAt"`
 }
 
@@ -114,16 +115,19 @@ func newRecord(t task.Task) record {
 	return r
 }
 
-// whole returns the task of a record, given the rest of its answer if that is large.
-// Without it the task has no answer.
-func (r record) whole(rest string) task.Task {
+// withRest returns the task of a record, given the rest of its answer if that is large:
+// if it is not the one that the record wants, the task has no answer.
+func (r record) withRest(rest string) task.Task {
 	t := r.task()
 	t.Answer = r.Answer
-	if rest != "" {
+	if r.AnswerBytes > 0 && r.isRest(rest) {
 		t.Answer = r.AnswerHead + rest
 	}
 	return t
 }
+
+// isRest tells whether a large answer's head and a rest are as long as the answer.
+func (r record) isRest(rest string) bool { return len(r.AnswerHead)+len(rest) == r.AnswerBytes }
 
 // task returns the task of a record, without its answer.
 func (r record) task() task.Task {

@@ -20,7 +20,7 @@ const (
 	// maxInlineAnswer is the size of an answer, in bytes, up to which all of it is part
 	// of the record, and headOfLarge how much of a longer one: a task is written three
 	// times, so its record is to stay within the KiB that a write unit pays for, after
-	// failures too; and so is the rest of an answer of 1 KiB.
+	// failures with short messages too; and so is the rest of an answer of 1 KiB.
 	maxInlineAnswer = 512
 	headOfLarge     = 192
 	// maxPart is the size of a quarantined part. An item has 400 KB at most
@@ -34,8 +34,8 @@ type item = map[string]types.AttributeValue
 type Table struct {
 	client *dynamodb.Client
 	name   string
-	// large tells that the answer of the task that was claimed last is.
-	large atomic.Bool
+	// lastWasLarge tells that the task that was claimed last has a large answer.
+	lastWasLarge atomic.Bool
 }
 
 var _ task.Store = (*Table)(nil)
@@ -68,7 +68,7 @@ func (t *Table) read(ctx context.Context, id task.ID) (record, error) {
 // whole returns the task of a record with its answer, large or not.
 func (t *Table) whole(ctx context.Context, r record) (task.Task, error) {
 	rest, err := t.readRest(ctx, r)
-	return r.whole(rest), err
+	return r.withRest(rest), err
 }
 
 // readRest returns what a record does not have of its answer. It is written once: who
@@ -88,7 +88,7 @@ func (t *Table) readRest(ctx context.Context, r record) (string, error) {
 		if err := attributevalue.UnmarshalMap(out.Item, &a); err != nil {
 			return "", fmt.Errorf("read the item of the answer of task %s: %w", r.ID, err)
 		}
-		if rest := a.Rest + a.Whole; rest != "" {
+		if rest := a.Rest + a.Answer; r.isRest(rest) {
 			return rest, nil
 		}
 	}

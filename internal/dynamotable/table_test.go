@@ -176,6 +176,32 @@ func TestALargeAnswerComesBackWhole(t *testing.T) {
 	}
 }
 
+// TestAnAnswerOfAnotherLength than the record says is none.
+func TestAnAnswerOfAnotherLength(t *testing.T) {
+	t.Parallel()
+	table, client, name := open(t, nil)
+	submitted := task.New(newID(t), strings.Repeat("x", dynamotable.MaxInlineAnswer+1), time.Now())
+	if err := tasktest.Create(t.Context(), table, submitted); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &name, Key: key("answer#" + string(submitted.ID)),
+		UpdateExpression: aws.String("SET rest = :r"), ExpressionAttributeValues: map[string]types.AttributeValue{":r": &types.AttributeValueMemberS{Value: "xx"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := table.Get(t.Context(), submitted.ID); err == nil {
+		t.Errorf("Get: got an answer of %d bytes, want an error", len(got.Answer))
+	}
+	claim := task.ClaimRequest{Message: submitted.Message(), ExecutionID: execution, Token: "token", Now: task.At(time.Now()), Lease: time.Minute}
+	if _, got, err := table.Claim(t.Context(), claim); err == nil {
+		t.Errorf("Claim: got an answer of %d bytes, want an error", len(got.Answer))
+	}
+	page, err := table.List(t.Context(), task.Query{Limit: 10})
+	if err != nil || len(page.Tasks) != 1 || page.Tasks[0].Answer != "" {
+		t.Errorf("List: got %d tasks, %v, want one without an answer", len(page.Tasks), err)
+	}
+}
+
 // TestTheGuessOfAClaim is left out after a task with a large answer, and is made again
 // after another one.
 func TestTheGuessOfAClaim(t *testing.T) {

@@ -13,11 +13,13 @@ import (
 // that can't be read opens no attempt.
 func (t *Table) Claim(ctx context.Context, r task.ClaimRequest) (task.ClaimOutcome, task.Task, error) {
 	outcome, rest := task.ClaimRun, ""
-	var first *guess
-	if r.RetryCount == 0 && !t.large.Load() {
-		first = firstClaim(r)
+	// A guess that does not hold costs a write, and reading a fifth of one. So there is
+	// none for a retry, nor after a task with a large answer: they come in rows.
+	var usual *guess
+	if r.RetryCount == 0 && !t.lastWasLarge.Load() {
+		usual = guessClaim(r)
 	}
-	after, err := t.update(ctx, r.TaskID, first, func(before record, current *task.Task) (err error) {
+	after, err := t.update(ctx, r.TaskID, usual, func(before record, current *task.Task) (err error) {
 		outcome = current.Claim(r)
 		if outcome == task.ClaimRun && rest == "" {
 			rest, err = t.readRest(ctx, before)
@@ -27,14 +29,13 @@ func (t *Table) Claim(ctx context.Context, r task.ClaimRequest) (task.ClaimOutco
 	if err != nil {
 		return 0, task.Task{}, err
 	}
-	t.large.Store(after.AnswerBytes > 0)
-	return outcome, after.whole(rest), nil
+	t.lastWasLarge.Store(after.AnswerBytes > 0)
+	return outcome, after.withRest(rest), nil
 }
 
-// firstClaim guesses that the task is PENDING, was never claimed and has no large
-// answer. A guess that does not hold costs a write, and reading a fifth of one, so
-// there is none for a retry, nor after a task with a large answer: they come in rows.
-func firstClaim(r task.ClaimRequest) *guess {
+// guessClaim guesses that the task is PENDING, was never claimed and has no large
+// answer.
+func guessClaim(r task.ClaimRequest) *guess {
 	claimed := task.Task{ID: r.TaskID, Run: r.Run, Status: task.Pending}
 	claimed.Claim(r)
 	after := newRecord(claimed)
@@ -58,17 +59,17 @@ func firstClaim(r task.ClaimRequest) *guess {
 
 // Finish implements task.Store.
 func (t *Table) Finish(ctx context.Context, r task.FinishRequest) error {
-	_, err := t.update(ctx, r.ID, firstFinish(r), func(_ record, current *task.Task) error {
+	_, err := t.update(ctx, r.ID, guessFinish(r), func(_ record, current *task.Task) error {
 		_, err := current.Finish(r)
 		return err
 	})
 	return err
 }
 
-// firstFinish guesses that the task's last attempt runs and is the caller's, and
+// guessFinish guesses that the task's last attempt runs and is the caller's, and
 // that all of them were made in one run. It leaves a large answer that doesn't live
 // long enough to the next try.
-func firstFinish(r task.FinishRequest) *guess {
+func guessFinish(r task.FinishRequest) *guess {
 	if r.Token == "" {
 		return nil
 	}

@@ -27,15 +27,15 @@ type guess struct {
 // update applies a transition to a record's task, which comes without its answer, and
 // returns the record after it. The guess, if there is one, is tried first and stands for
 // the transition's usual effect.
-func (t *Table) update(ctx context.Context, id task.ID, first *guess, apply func(before record, t *task.Task) error) (record, error) {
+func (t *Table) update(ctx context.Context, id task.ID, usual *guess, apply func(before record, t *task.Task) error) (record, error) {
 	var current record
 	var err error
 	var rev string // of the last write
-	if first != nil {
+	if usual != nil {
 		rev = rand.Text()
 		var held bool
-		change := first.change.Set(expression.Name("rev"), expression.Value(rev))
-		current, held, err = t.write(ctx, id, first.condition, change)
+		change := usual.change.Set(expression.Name("rev"), expression.Value(rev))
+		current, held, err = t.write(ctx, id, usual.condition, change)
 		if held || err != nil {
 			return current, err
 		}

@@ -245,7 +245,7 @@ func (t *Task) lastAttempt() *Attempt {
 	return nil
 }
 
-// openAttempt begins an attempt. Package dynamotable's firstClaim sets the same.
+// openAttempt begins an attempt. Package dynamotable's guessClaim sets the same.
 func (t *Task) openAttempt(r ClaimRequest) {
 	number := 1
 	if last := t.lastAttempt(); last != nil {
@@ -265,7 +265,7 @@ func (t *Task) openAttempt(r ClaimRequest) {
 	t.Attempts = append(kept[:len(kept):len(kept)], Attempt{Number: number, Run: t.Run, StartedAt: r.Now, RetryCount: r.RetryCount})
 }
 
-// closeAttempt ends the last attempt. Package dynamotable's firstFinish sets the same.
+// closeAttempt ends the last attempt. Package dynamotable's guessFinish sets the same.
 func (t *Task) closeAttempt(now Time, errorType, errorMessage string, notCounted bool) {
 	errorType = Cut(strings.ToValidUTF8(errorType, "\uFFFD"), MaxErrorTypeBytes)
 	errorMessage = Cut(strings.ToValidUTF8(errorMessage, "\uFFFD"), MaxErrorBytes)

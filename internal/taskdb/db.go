@@ -103,10 +103,14 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	}
 	db.queue = newQueue(db)
 	db.dead = newDeadLetterQueue(db)
-	queue := make(chan error, 1) // it and the writer read the file side by side
-	go func() { queue <- db.queue.load() }()
-	db.writer, err = newWriter(path)
-	if err := errors.Join(err, <-queue); err != nil {
+	opened := make(chan error, 1) // the writer and the queue read the file side by side
+	go func() {
+		var err error
+		db.writer, err = newWriter(path)
+		opened <- err
+	}()
+	err = db.queue.load()
+	if err := errors.Join(<-opened, err); err != nil {
 		return nil, err
 	}
 	if err := db.dead.load(); err != nil {

@@ -44,7 +44,8 @@ type row struct {
 	stored stored
 }
 
-// stored is what the file has, as far as it decides what an update writes.
+// stored is what the file has, as far as it decides what an update writes and how the
+// counts change.
 type stored struct {
 	status  task.Status
 	rare    rare
@@ -100,9 +101,9 @@ func (r *row) size() int {
 	return size
 }
 
-// newRun takes the row of a Task that was given a new run out of its old
-// execution and puts its message on the queue.
-func (r *row) newRun(visibleAt int64) {
+// beginRun sets what is not the Task's to how a run begins: no execution, and a message
+// that can be received from that time on.
+func (r *row) beginRun(visibleAt int64) {
 	r.visibleAt, r.receives = visibleAt, 0
 	r.execution, r.definition, r.journal = "", 0, nil
 }
@@ -162,16 +163,16 @@ func (r *row) insertArgs() []any {
 func (r *row) update() (query string, args []any) {
 	args = append(make([]any, 0, 22),
 		string(r.Status), r.UpdatedAt.Milli(), r.LeaseUntil.Milli(), r.Owner, r.ExecutionID, marshalAttempts(r.Attempts), r.visibleAt, string(r.execution), r.definition, blob(r.journal))
-	rare, indexed := 0, 0
+	withRare, withIndexed := 0, 0
 	if now := r.rare(); now != r.stored.rare {
-		rare = 1
+		withRare = 1
 		args = append(args, now.run, now.retries, now.checks, now.receives, now.errorType, now.errorMessage, now.nextAttempt)
 	}
 	if now := r.indexed(); now != r.stored.indexed {
-		indexed = 1
+		withIndexed = 1
 		args = append(args, now.live, now.dead, now.nextCheck, now.expires)
 	}
-	return updateRow[rare][indexed], append(args, r.key[:])
+	return updateRow[withRare][withIndexed], append(args, r.key[:])
 }
 
 // blob returns b as a value that is not NULL.

@@ -56,7 +56,7 @@ func (db *DB) create(tx *tx, s task.Submission) (task.Created, error) {
 // insert adds the row of a new task.
 func (db *DB) insert(tx *tx, k key, t task.Task) error {
 	r := &row{Task: t, key: k, largeAnswer: len(t.Answer) > maxInlineAnswer}
-	r.newRun(db.clock.now() + t.Outgoing(t.CreatedAt).Delay.Milliseconds())
+	r.beginRun(db.clock.now() + t.Outgoing(t.CreatedAt).Delay.Milliseconds())
 	if r.largeAnswer {
 		r.Answer = ""
 	}
@@ -133,7 +133,7 @@ func (db *DB) Finish(ctx context.Context, r task.FinishRequest) error {
 func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
 	err = db.change(ctx, Operation{Name: "DeadLetter", Task: r.TaskID}, func(_ *tx, changed *row) (bool, error) {
 		outcome = changed.DeadLetter(r)
-		changed.visibleAt = 0 // or one that was not started would be
+		changed.visibleAt = 0 // one that was never started has its message on the queue
 		t = changed.Task
 		t.Answer = ""
 		return outcome == task.Marked, nil
@@ -159,7 +159,7 @@ func (db *DB) newRun(ctx context.Context, op Operation, transition func(*task.Ta
 		if err := transition(&changed.Task); err != nil {
 			return false, err
 		}
-		changed.newRun(db.clock.now())
+		changed.beginRun(db.clock.now())
 		db.queue.pushOnCommit(tx, changed)
 		t = changed.Task
 		return true, nil

@@ -47,7 +47,7 @@ type operation struct {
 	// operation alone, which must have changed nothing; any other fails the
 	// transaction.
 	apply     func(*tx) error
-	after     *operation    // the early one before it in its chain: if that is not committed, this one is not applied
+	after     *operation    // the early one before it in its chain: if that has failed, this one is not applied
 	applied   chan struct{} // of an early one, whose caller goes on when it is applied: closed then
 	changed   *row          // as it has left the row: one at most, if it is early
 	err       error
@@ -368,16 +368,23 @@ func (t *tx) row(k key) (*row, error) {
 // tasks after it: who takes tasks from the queue asks for most of them next. One that
 // is damaged is for who asks for it.
 func (t *tx) readAhead(k key) error {
-	if err := t.readLive(k, selectNew, scanNew); err != nil {
-		return err
-	}
-	return t.readLive(k, selectAhead, scanRow) // it may be no new one
-}
-
-func (t *tx) readLive(k key, query string, scan func(scanner) (*row, error)) error {
-	if _, ok := t.changed[k]; ok || t.rows[k] != nil {
+	if t.has(k) {
 		return nil
 	}
+	if err := t.readLive(k, selectNew, scanNew); err != nil || t.has(k) {
+		return err
+	}
+	return t.readLive(k, selectAhead, scanRow)
+}
+
+// has tells whether a row is in memory.
+func (t *tx) has(k key) bool {
+	_, changed := t.changed[k]
+	return changed || t.rows[k] != nil
+}
+
+// readLive reads rows with one of the statements that read ahead.
+func (t *tx) readLive(k key, query string, scan func(scanner) (*row, error)) error {
 	s, err := t.stmt(query)
 	if err != nil {
 		return err
@@ -390,9 +397,9 @@ func (t *tx) readLive(k key, query string, scan func(scanner) (*row, error)) err
 	for rows.Next() {
 		r, err := scan(rows)
 		if err != nil {
-			return nil
+			return nil // row says so, to who asks for it
 		}
-		if t.rows[r.key] == nil { // else the file may be behind
+		if t.rows[r.key] == nil { // else the file may be behind, as it may if it is in changed, where row looks first
 			t.keep(r)
 		}
 	}
