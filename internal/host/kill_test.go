@@ -212,6 +212,7 @@ func (c *crash) requests(p *hostProcess) simulation.Request {
 // a user posts it again, to this host or the next one.
 func (c *crash) post(request simulation.Request) {
 	p := c.nextPost()
+	faulty := c.faulty.Load() // or it becomes so meanwhile
 	status, response, answered := request("POST", "/tasks", p.key, `{"answer":"`+p.answer+`"}`)
 	var accepted api.Accepted
 	switch {
@@ -221,7 +222,7 @@ func (c *crash) post(request simulation.Request) {
 			defer c.mu.Unlock()
 			c.unanswered = append(c.unanswered, p)
 		}
-	case status == http.StatusServiceUnavailable && c.faulty.Load():
+	case status == http.StatusServiceUnavailable && (faulty || c.faulty.Load()):
 		c.refused.Add(1)
 	case status != http.StatusAccepted || json.Unmarshal([]byte(response), &accepted) != nil:
 		c.t.Errorf("POST: got %d %s", status, response)
@@ -339,7 +340,9 @@ func (c *crash) check(points []killPoint) {
 func (c *crash) settle(p *hostProcess) {
 	c.t.Helper()
 	request := c.requests(p)
-	deadline := time.Now().Add(2 * time.Minute)
+	// A message whose start failed, and which could be given back, comes again after the
+	// queue's visibility timeout of 5 minutes: with a disk that heals, one in some runs.
+	deadline := time.Now().Add(7 * time.Minute)
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for range again.C {
