@@ -137,7 +137,6 @@ func Units(answerBytes, attempts int, dead bool) (write, read float64) {
 		rest := answerBytes - headOfLarge
 		write += begun(rest+answerItem, 1024)
 		readRest = begun(rest+answerItem, 4096) / 2 // whether it is there is all that can be in doubt
-		read += begun(size, 4096)                   // the first claim's: after a task with a large answer it does not guess
 	}
 	write += begun(size, 1024) + 1
 	for n := range attempts {

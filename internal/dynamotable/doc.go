@@ -23,7 +23,7 @@
 //
 // Each write of a record sets rev, a random text, and holds only for the rev
 // that was read. The writes of a task's usual way (first claim, each finish)
-// read nothing: they guess the record, and hold only if the guess is right. A
+// don't read the record: they guess it, and hold only if the guess is right. A
 // write that fails brings back the record as it is, and the next one is made
 // from that. If its rev is the writer's own, the write had succeeded before: the
 // answer was lost, and the request was sent again. (Should yet another writer have

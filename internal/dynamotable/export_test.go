@@ -12,3 +12,6 @@ var (
 	ShardOf = shardOf
 	ClassOf = classOf
 )
+
+// ExpectLarge has the next claim expect a large answer.
+func (t *Table) ExpectLarge() { t.lastWasLarge.Store(true) }

@@ -173,6 +173,10 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 		call("Counts", "an answer", nothing, func(ctx context.Context, s *subject) (any, error) { return s.table.Counts(ctx) }),
 		call("Claim", "an answer", created, claim(0, "first")),
 		call("Claim, a large answer", large, created, claim(0, "first")),
+		call("Claim, a large answer that is expected", large, created, func(ctx context.Context, s *subject) (any, error) {
+			s.table.ExpectLarge()
+			return claim(0, "first")(ctx, s)
+		}),
 		call("Claim, a second attempt", "an answer", failed, claim(1, "second")),
 		call("Claim, after an attempt that died", large, claimed, claim(1, "second")),
 		call("Claim, of a retry that has come too late", "an answer", retried, claim(0, "third")),

@@ -78,21 +78,27 @@ func (t *Table) readRest(ctx context.Context, r record) (string, error) {
 		return "", nil
 	}
 	for _, consistent := range []bool{false, true} {
-		out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
-			TableName: &t.name, Key: key(answerKey(r.ID)), ConsistentRead: &consistent,
-		})
-		if err != nil {
-			return "", unavailable("get the answer of", r.ID, err)
-		}
-		var a largeAnswer
-		if err := attributevalue.UnmarshalMap(out.Item, &a); err != nil {
-			return "", fmt.Errorf("read the item of the answer of task %s: %w", r.ID, err)
-		}
-		if rest := a.Rest + a.Answer; r.isRest(rest) {
-			return rest, nil
+		rest, err := t.rest(ctx, r.ID, consistent)
+		if err != nil || r.isRest(rest) {
+			return rest, err
 		}
 	}
-	return "", fmt.Errorf("the answer of task %s is not in the table", r.ID)
+	return "", noAnswer(r.ID)
+}
+
+// rest returns what is in the table of a task's answer apart from its record.
+func (t *Table) rest(ctx context.Context, id task.ID, consistent bool) (string, error) {
+	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &t.name, Key: key(answerKey(id)), ConsistentRead: &consistent,
+	})
+	if err != nil {
+		return "", unavailable("get the answer of", id, err)
+	}
+	var a largeAnswer
+	if err := attributevalue.UnmarshalMap(out.Item, &a); err != nil {
+		return "", fmt.Errorf("read the item of the answer of task %s: %w", id, err)
+	}
+	return a.Rest + a.Answer, nil
 }
 
 // Quarantine implements task.Store.
@@ -122,6 +128,8 @@ func key(pk string) item { return item{"pk": &types.AttributeValueMemberS{Value:
 func unavailable(action string, id task.ID, err error) error {
 	return task.Errorf(task.Unavailable, "%s task %s: %w", action, id, err)
 }
+
+func noAnswer(id task.ID) error { return fmt.Errorf("the answer of task %s is not in the table", id) }
 
 func notFound(id task.ID) error { return task.Errorf(task.NotFound, "there is no task %s", id) }
 

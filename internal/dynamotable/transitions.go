@@ -10,18 +10,22 @@ import (
 )
 
 // Claim implements task.Store. A large answer is read before the claim is made: one
-// that can't be read opens no attempt.
-func (t *Table) Claim(ctx context.Context, r task.ClaimRequest) (task.ClaimOutcome, task.Task, error) {
-	outcome, rest := task.ClaimRun, ""
-	// A guess that does not hold costs a write, and reading a fifth of one. So there is
-	// none for a retry, nor after a task with a large answer: they come in rows.
+// that can't be read opens no attempt. (One that is found, but is not the record's, may.)
+func (t *Table) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.ClaimOutcome, claimed task.Task, err error) {
 	var usual *guess
-	if r.RetryCount == 0 && !t.lastWasLarge.Load() {
-		usual = guessClaim(r)
+	rest := ""
+	if r.RetryCount == 0 { // a guess that does not hold costs a write, and for a retry it mostly would not
+		if t.lastWasLarge.Load() { // they come in rows
+			if rest, err = t.rest(ctx, r.TaskID, false); err != nil {
+				return 0, task.Task{}, err
+			}
+		}
+		usual = guessClaim(r, rest != "")
 	}
+	outcome = task.ClaimRun
 	after, err := t.update(ctx, r.TaskID, usual, func(before record, current *task.Task) (err error) {
 		outcome = current.Claim(r)
-		if outcome == task.ClaimRun && rest == "" {
+		if outcome == task.ClaimRun && !before.isRest(rest) {
 			rest, err = t.readRest(ctx, before)
 		}
 		return err
@@ -30,21 +34,29 @@ func (t *Table) Claim(ctx context.Context, r task.ClaimRequest) (task.ClaimOutco
 		return 0, task.Task{}, err
 	}
 	t.lastWasLarge.Store(after.AnswerBytes > 0)
+	if outcome == task.ClaimRun && !after.isRest(rest) {
+		return 0, task.Task{}, noAnswer(r.TaskID)
+	}
 	return outcome, after.withRest(rest), nil
 }
 
-// guessClaim guesses that the task is PENDING, was never claimed and has no large
-// answer.
-func guessClaim(r task.ClaimRequest) *guess {
+// guessClaim guesses that the task is PENDING, was never claimed, and has a large
+// answer or has none.
+func guessClaim(r task.ClaimRequest, large bool) *guess {
 	claimed := task.Task{ID: r.TaskID, Run: r.Run, Status: task.Pending}
 	claimed.Claim(r)
 	after := newRecord(claimed)
+	answerBytes := expression.Name("answerBytes")
+	size := expression.AttributeNotExists(answerBytes)
+	if large {
+		size = expression.AttributeExists(answerBytes)
+	}
 	return &guess{
 		condition: expression.And(
 			expression.Name("status").Equal(expression.Value(task.Pending)),
 			expression.Name("run").Equal(expression.Value(r.Run)),
 			expression.AttributeNotExists(expression.Name("attempts")),
-			expression.AttributeNotExists(expression.Name("answerBytes")),
+			size,
 		),
 		change: expression.
 			Set(expression.Name("status"), expression.Value(after.Status)).
