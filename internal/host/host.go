@@ -68,6 +68,7 @@ type Config struct {
 type Host struct {
 	db              *taskdb.DB
 	log             *slog.Logger
+	outage          *outage
 	executions      *Executions
 	front           *front
 	taskFunctions   map[string]taskFunction // by logical id: what a Task state can invoke
@@ -98,7 +99,7 @@ func New(cfg Config) (_ *Host, err error) {
 		return nil, err
 	}
 	outage := &outage{log: cfg.Log}
-	h := &Host{log: outage.logger()}
+	h := &Host{log: outage.logger(), outage: outage}
 	for _, name := range system.Unused {
 		h.log.Warn("parameter has no effect on one machine", "parameter", name)
 	}

@@ -340,7 +340,7 @@ func (c *crash) check(points []killPoint) {
 func (c *crash) settle(p *hostProcess) {
 	c.t.Helper()
 	request := c.requests(p)
-	// A message whose start failed, and which could be given back, comes again after the
+	// A dead letter that was received and could not be marked comes again after the
 	// queue's visibility timeout of 5 minutes: with a disk that heals, one in some runs.
 	deadline := time.Now().Add(7 * time.Minute)
 	again := time.NewTicker(100 * time.Millisecond)

@@ -15,6 +15,9 @@ import (
 // sqsHandler is a function behind a queue.
 type sqsHandler func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
 
+// spareAfter is when a message comes again that failed while the file could not be used.
+const spareAfter = 5 * time.Second
+
 // mapping is an event source mapping: it feeds the messages of a queue to a
 // function, batch by batch. The batching window is 0 here: a batch is what waits.
 type mapping struct {
@@ -23,6 +26,7 @@ type mapping struct {
 	function   function
 	handle     sqsHandler
 	log        *slog.Logger
+	outage     *outage
 	functions  context.Context // the context of invocations, which outlives the intake's
 	goroutines *goroutines
 }
@@ -42,12 +46,17 @@ func (m *mapping) feedTasks(intake context.Context, q *taskdb.Queue, room func(c
 		if len(batch) == 0 {
 			continue
 		}
+		began := time.Now()
 		failed := m.invoke(batch)
 		for _, r := range batch {
-			if failed(r) {
-				m.report("message not given back", r, q.GiveBack(m.functions, r, time.Now().Add(m.queue.VisibilityTimeout)))
-			} else {
+			switch {
+			case !failed(r):
 				m.report("message not deleted", r, q.Delete(m.functions, r))
+			case m.outage.failedSince(began): // the fault is the file's, not the message's
+				r.Receives--
+				m.report("message not given back", r, q.GiveBack(m.functions, r, time.Now().Add(spareAfter)))
+			default:
+				m.report("message not given back", r, q.GiveBack(m.functions, r, time.Now().Add(m.queue.VisibilityTimeout)))
 			}
 		}
 	}

@@ -26,6 +26,7 @@ func testMapping(t *testing.T, handle sqsHandler) *mapping {
 		function:  function{name: "test", timeout: 50 * time.Second},
 		handle:    handle,
 		log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
+		outage:    &outage{},
 		functions: t.Context(), goroutines: newGoroutines(t.Context()),
 	}
 }

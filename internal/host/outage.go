@@ -75,6 +75,13 @@ func (o *outage) succeed() {
 	}
 }
 
+// failedSince tells whether an operation has failed at a time or after it.
+func (o *outage) failedSince(t time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.failed.Before(t)
+}
+
 // leaveOut tells whether a record about an error is to be left out.
 func (o *outage) leaveOut(err error) bool {
 	o.mu.Lock()

@@ -104,6 +104,29 @@ func TestAnOutageOfTheFile(t *testing.T) {
 	})
 }
 
+// TestAStartThatTheFileFails is made again soon, and does not count: its message is not
+// to blame.
+func TestAStartThatTheFileFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var failures atomic.Int64
+		h := serveConfig(t, Config{
+			Database: filepath.Join(t.TempDir(), "tasks.db"),
+			Worker:   workerFunc(func(context.Context, task.Task) error { return nil }),
+			Intercept: func(op taskdb.Operation, do func() error) error {
+				if op.Name == "StartExecution" && failures.Add(1) <= 10 {
+					return task.Errorf(task.Unavailable, "disk I/O error")
+				}
+				return do()
+			},
+		})
+		defer h.shutdown()
+		id := h.submit("x")
+		pass(10*spareAfter + time.Second)
+		h.want(id, task.Processed, 1)
+	})
+}
+
 // TestALogThatCannotBeWritten has every record of the log fail, as on a full
 // disk.
 func TestALogThatCannotBeWritten(t *testing.T) {

@@ -135,7 +135,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 		if handle == nil {
 			missing(m.Function, "queue "+m.Queue)
 		}
-		fed := mapping{source: m, queue: system.Queues[m.Queue], function: functionOf(m.Function), handle: handle, log: h.log, functions: h.functions, goroutines: h.goroutines}
+		fed := mapping{source: m, queue: system.Queues[m.Queue], function: functionOf(m.Function), handle: handle, log: h.log, outage: h.outage, functions: h.functions, goroutines: h.goroutines}
 		if fed.queue.DeadLetterQueue != "" { // the task queue has a redrive policy
 			h.poller, h.deadLetterQueue = fed, fed.queue.DeadLetterQueue
 		} else {
