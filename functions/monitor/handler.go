@@ -21,6 +21,7 @@ type Handler struct {
 	Metrics task.Metrics
 	// Retention is how long a dead task or a malformed message is kept.
 	Retention time.Duration
+	Clock     task.Clock
 	Log       *slog.Logger
 }
 
@@ -61,7 +62,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 // mark does to the record what the message says. A message that says nothing is
 // kept whole.
 func (h *Handler) mark(ctx context.Context, l *letter) error {
-	now := task.At(time.Now())
+	now := h.Clock.Now()
 	var err error
 	if l.dead, err = task.ParseDeadLetter(l.Body); err != nil {
 		l.outcome = task.Malformed

@@ -30,6 +30,8 @@ type Handler struct {
 // Handle starts the executions of a batch. The messages whose execution could
 // not be started are in the response, and come again; the error is always nil.
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	ctx, cancel := awslambda.Reserve(ctx) // of which startAll leaves some for the metric
+	defer cancel()
 	errs := h.startAll(ctx, batch.Records)
 	resp := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for i, err := range errs {

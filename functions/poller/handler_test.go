@@ -196,6 +196,30 @@ func TestHandleFailsNoMessageForAnother(t *testing.T) {
 	})
 }
 
+// silent are Metrics that never answer.
+type silent struct{ *tasktest.Metrics }
+
+func (silent) Count(ctx context.Context, _ task.Metric, _ int) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A batch whose answer is late comes again whole, with what was started.
+func TestHandleWaitsForNoMetric(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.h.Executions = choosy{b.executions, "", message(2).TaskID}
+		b.h.Metrics = silent{b.metrics}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+		defer cancel()
+		resp, err := b.h.Handle(ctx, batchOf(message(1).Body(), message(2).Body()))
+		if err != nil || len(resp.BatchItemFailures) != 1 || ctx.Err() != nil {
+			t.Errorf("got the failures %v, %v, and the time was up: %v; want one failure, in time", resp.BatchItemFailures, err, ctx.Err())
+		}
+	})
+}
+
 func TestHandleReportsWhatItHadNoTimeFor(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -60,16 +60,9 @@ type Handler struct {
 	// Retention is how long a task is kept after its success.
 	Retention time.Duration
 	Log       *slog.Logger
-	// Now is the clock of claims and outcomes, by which a retry is told from an
-	// invocation that came too early. It is time.Now, if it is nil.
-	Now func() time.Time
-}
-
-func (h *Handler) now() time.Time {
-	if h.Now == nil {
-		return time.Now()
-	}
-	return h.Now()
+	// Clock is that of claims and outcomes, by which a retry is told from an invocation
+	// that came too early.
+	Clock task.Clock
 }
 
 // Handle runs one attempt: it claims the task, runs the worker and records the
@@ -135,7 +128,7 @@ func (h *Handler) claim(ctx context.Context, in Input, token string) (task.Claim
 		RetryCount:  in.RetryCount,
 		Retry:       in.Retry,
 		Token:       token,
-		Now:         task.At(h.now()),
+		Now:         h.Clock.Now(),
 		Lease:       lease + leaseMargin,
 	})
 	switch {
@@ -152,7 +145,7 @@ func (h *Handler) claim(ctx context.Context, in Input, token string) (task.Claim
 func (h *Handler) finish(ctx context.Context, in Input, token string, attempts int, failure *task.Error) error {
 	recording, cancel := recordingContext(ctx)
 	defer cancel()
-	r := task.FinishRequest{ID: in.TaskID, Token: token, Attempts: attempts, Now: task.At(h.now()), Retry: in.Retry, Retention: h.Retention}
+	r := task.FinishRequest{ID: in.TaskID, Token: token, Attempts: attempts, Now: h.Clock.Now(), Retry: in.Retry, Retention: h.Retention}
 	outcome := "success"
 	if failure != nil {
 		outcome = failure.Message

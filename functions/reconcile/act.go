@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"tasks/internal/task"
 )
@@ -16,10 +15,10 @@ func (h *Handler) lookAfter(ctx context.Context, t task.Task) (action, error) {
 	if err != nil {
 		return leave, err
 	}
-	todo := decide(t, exec.Status, time.Now())
+	todo := decide(t, exec.Status, h.Clock.Now().Time)
 	switch todo {
 	case send:
-		if err := h.Queue.Send(ctx, t.Outgoing(task.At(time.Now()))); err != nil {
+		if err := h.Queue.Send(ctx, t.Outgoing(h.Clock.Now())); err != nil {
 			return leave, fmt.Errorf("send the message again: %w", err)
 		}
 	case restart:
@@ -29,7 +28,7 @@ func (h *Handler) lookAfter(ctx context.Context, t task.Task) (action, error) {
 			return leave, fmt.Errorf("dead-letter: %w", err)
 		}
 	}
-	if err := h.Store.Defer(ctx, t.Message(), task.At(time.Now())); err != nil {
+	if err := h.Store.Defer(ctx, t.Message(), h.Clock.Now()); err != nil {
 		return todo, fmt.Errorf("put off the next check: %w", err)
 	}
 	return todo, nil
@@ -51,7 +50,7 @@ func (h *Handler) execution(ctx context.Context, m task.Message) (task.Execution
 // restart gives t a new run, and the queue its message. The new run has a check
 // of its own, which mends a message that could not be sent.
 func (h *Handler) restart(ctx context.Context, t task.Task) (action, error) {
-	t, queued, err := h.Store.Restart(ctx, t.Message(), task.At(time.Now()))
+	t, queued, err := h.Store.Restart(ctx, t.Message(), h.Clock.Now())
 	if task.IsKind(err, task.Conflict) {
 		return leave, nil // it has gone on meanwhile
 	}
@@ -59,7 +58,7 @@ func (h *Handler) restart(ctx context.Context, t task.Task) (action, error) {
 		return leave, fmt.Errorf("restart: %w", err)
 	}
 	if !queued {
-		if err := h.Queue.Send(ctx, t.Outgoing(task.At(time.Now()))); err != nil {
+		if err := h.Queue.Send(ctx, t.Outgoing(h.Clock.Now())); err != nil {
 			return restart, fmt.Errorf("send the message of the new run: %w", err)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"tasks/internal/awslambda"
 	"tasks/internal/task"
@@ -42,6 +41,7 @@ type Handler struct {
 	Executions      task.Executions
 	Metrics         task.Metrics
 	Log             *slog.Logger
+	Clock           task.Clock
 }
 
 // Handle looks after the tasks that are due until none is left, maxTasks have
@@ -50,6 +50,8 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, _ Input) (Output, error) {
 	out, err := h.reconcile(ctx)
 	if out.Acted > 0 {
+		ctx, cancel := awslambda.Reserve(ctx)
+		defer cancel()
 		if err := h.Metrics.Count(ctx, task.Reconciled, out.Acted); err != nil {
 			h.Log.WarnContext(ctx, "metric not counted", "metric", task.Reconciled, "count", out.Acted, "error", err)
 		}
@@ -69,7 +71,7 @@ func (h *Handler) reconcile(ctx context.Context) (Output, error) {
 	looked := map[task.ID]bool{}
 	for len(looked) < maxTasks && ctx.Err() == nil {
 		// Tasks that failed stay in front of the others.
-		due, err := h.Store.Due(ctx, task.At(time.Now()), roundTasks+out.Failed)
+		due, err := h.Store.Due(ctx, h.Clock.Now(), roundTasks+out.Failed)
 		if err != nil {
 			return out, err
 		}

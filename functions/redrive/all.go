@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"tasks/internal/api"
 	"tasks/internal/task"
@@ -25,7 +24,7 @@ func (h *Handler) all(ctx context.Context, req api.Request) (api.Response, error
 	if _, err := api.Query(req); err != nil {
 		return api.Response{}, err
 	}
-	o, err := orderOf(req, task.At(time.Now()))
+	o, err := orderOf(req, h.Clock.Now())
 	if err != nil {
 		return api.Response{}, err
 	}
@@ -40,7 +39,7 @@ func (h *Handler) all(ctx context.Context, req api.Request) (api.Response, error
 			answer.Tasks = append(answer.Tasks, t.Message())
 			continue
 		}
-		redriven, queued, err := h.Store.Redrive(ctx, t.Message(), task.At(time.Now()))
+		redriven, queued, err := h.Store.Redrive(ctx, t.Message(), h.Clock.Now())
 		switch {
 		case task.IsKind(err, task.Conflict), task.IsKind(err, task.NotFound):
 			continue // somebody else was quicker

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"tasks/internal/api"
 	"tasks/internal/awslambda"
@@ -21,6 +20,7 @@ type Handler struct {
 	Store task.Store
 	Queue task.Queue
 	Log   *slog.Logger
+	Clock task.Clock
 }
 
 // Handle serves one request. The error is always nil: what goes wrong is in the
@@ -51,7 +51,7 @@ func (h *Handler) one(ctx context.Context, req api.Request) (api.Response, error
 	if err := api.NoBody(req); err != nil {
 		return api.Response{}, err
 	}
-	t, queued, err := h.Store.Redrive(ctx, task.Message{TaskID: id}, task.At(time.Now()))
+	t, queued, err := h.Store.Redrive(ctx, task.Message{TaskID: id}, h.Clock.Now())
 	if task.IsKind(err, task.Conflict) {
 		return api.Response{}, api.Problemf(http.StatusConflict, "Only a task whose status is DLQ can be redriven, and this one's is another. GET the task to see it.")
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"tasks/internal/api"
 	"tasks/internal/awslambda"
@@ -21,6 +20,7 @@ type Handler struct {
 	Store task.Store
 	Queue task.Queue
 	Log   *slog.Logger
+	Clock task.Clock
 }
 
 // Handle serves one request. The error is always nil: what goes wrong is in the
@@ -48,7 +48,7 @@ func (h *Handler) one(ctx context.Context, req api.Request) (api.Response, error
 	if err != nil {
 		return api.Response{}, err
 	}
-	s, err := submissionOf(object, time.Now())
+	s, err := submissionOf(object, h.Clock.Now().Time)
 	if err != nil {
 		return api.Response{}, err
 	}
@@ -92,7 +92,7 @@ func (h *Handler) batch(ctx context.Context, req api.Request) (api.Response, err
 	var submissions []task.Submission
 	var places []int // of the submissions in the batch
 	for i, raw := range items {
-		s, err := itemOf(raw, time.Now())
+		s, err := itemOf(raw, h.Clock.Now().Time)
 		if err != nil {
 			refused(i, err)
 			continue
@@ -122,7 +122,13 @@ func (h *Handler) accept(ctx context.Context, submissions []task.Submission) []t
 		case task.IsKind(created.Err, task.KeyReused):
 			created.Err = api.Problemf(http.StatusUnprocessableEntity, "This idempotency key was used for another request. Send that one again as it was, or use a new key.")
 		case created.Err == nil && !created.Queued:
-			messages = append(messages, submissions[i].Outgoing(task.At(time.Now())))
+			s := &submissions[i]
+			m := s.Outgoing(h.Clock.Now())
+			if created.ID != s.ID { // whoever created it may not have come to send its message
+				m = s.Outgoing(s.CreatedAt)
+				m.TaskID = created.ID
+			}
+			messages = append(messages, m)
 		}
 	}
 	h.send(ctx, messages)

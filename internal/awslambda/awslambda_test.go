@@ -32,6 +32,7 @@ func TestFailure(t *testing.T) {
 		{"an error of no kind", errors.New("odd"), messages.InvokeResponse_Error{Type: "InternalError", Message: "odd"}},
 		{"a long message", errors.New(long + "y"), messages.InvokeResponse_Error{Type: "InternalError", Message: long}},
 		{"a message that is not UTF-8", errors.New("\xff"), messages.InvokeResponse_Error{Type: "InternalError", Message: "\uFFFD"}},
+		{"a character that SQS refuses", errors.New("a\uFFFF\uFFFEb\x00"), messages.InvokeResponse_Error{Type: "InternalError", Message: "a\uFFFD\uFFFDb\x00"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

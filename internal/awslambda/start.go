@@ -52,6 +52,16 @@ func Failure(err error) messages.InvokeResponse_Error {
 	}
 	return messages.InvokeResponse_Error{
 		Type:    kind,
-		Message: task.Cut(strings.ToValidUTF8(err.Error(), "\uFFFD"), task.MaxErrorBytes),
+		Message: task.Cut(strings.Map(carried, strings.ToValidUTF8(err.Error(), "\uFFFD")), task.MaxErrorBytes),
 	}
+}
+
+// carried returns r, but U+FFFD for the two characters that JSON does not escape and a
+// message on SQS can't have (SendMessage in the API reference): Step Functions sends an
+// error's text there, and would try in vain for as long as it may.
+func carried(r rune) rune {
+	if r == '\uFFFE' || r == '\uFFFF' {
+		return '\uFFFD'
+	}
+	return r
 }

@@ -48,7 +48,7 @@ func (t *Table) Create(ctx context.Context, submissions ...task.Submission) []ta
 
 func (t *Table) create(ctx context.Context, s task.Submission) (created task.Created) {
 	if s.Key != nil {
-		created.ID, created.Queued, created.Err = t.createOnce(ctx, s.Task, *s.Key)
+		created.ID, created.Err = t.createOnce(ctx, s.Task, *s.Key)
 		return created
 	}
 	r, err := t.writeRest(ctx, s.Task)

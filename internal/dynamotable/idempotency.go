@@ -26,32 +26,32 @@ const maxConflictWait = 100 * time.Millisecond
 // createOnce creates a task, unless another one holds its key. The key is read
 // first: a request that is sent again then costs a read, and not a transaction that
 // fails, which costs as much as one that doesn't.
-func (t *Table) createOnce(ctx context.Context, created task.Task, key task.IdempotencyKey) (holder task.ID, queued bool, err error) {
+func (t *Table) createOnce(ctx context.Context, created task.Task, key task.IdempotencyKey) (holder task.ID, err error) {
 	var r record
 	for range maxTries {
 		holder, err := t.holder(ctx, key, created.CreatedAt)
 		if holder != "" || err != nil {
-			return holder, holder != created.ID && err == nil, err
+			return holder, err
 		}
 		if r.ID == "" {
 			if r, err = t.writeRest(ctx, created); err != nil {
-				return "", false, err
+				return "", err
 			}
 		}
 		again, err := t.putWithKey(ctx, r, key, created.CreatedAt)
 		if err != nil {
-			return "", false, err
+			return "", err
 		}
 		if !again {
-			return created.ID, false, nil
+			return created.ID, nil
 		}
 		select {
 		case <-time.After(rand.N(maxConflictWait)):
 		case <-ctx.Done():
-			return "", false, unavailable("create", created.ID, ctx.Err())
+			return "", unavailable("create", created.ID, ctx.Err())
 		}
 	}
-	return "", false, task.Errorf(task.Unavailable, "create task %s: lost %d times against other requests with its idempotency key", created.ID, maxTries)
+	return "", task.Errorf(task.Unavailable, "create task %s: lost %d times against other requests with its idempotency key", created.ID, maxTries)
 }
 
 // holder returns the task that was created with a key, or "" if the key is free at

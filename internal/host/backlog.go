@@ -53,5 +53,5 @@ func (b *backlog) adds(route string) int {
 
 // full is the answer to a request that may not add a task.
 func (b *backlog) full() *api.Problem {
-	return api.Problemf(http.StatusTooManyRequests, "%d tasks are waiting or running, which is the limit. Nothing was accepted. Send the request again in a few seconds.", b.max).With("Retry-After", "5")
+	return api.Problemf(http.StatusTooManyRequests, "With this request more than %d tasks might be waiting or running, which is the limit. Nothing was accepted. Send the request again in a few seconds.", b.max).With("Retry-After", "5")
 }

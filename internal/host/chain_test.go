@@ -76,7 +76,7 @@ func TestALostStartLeavesNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				e := newExecutions(h.functions, h.goroutines, h.db, machine, id, "test", h.log)
+				e := newExecutions(h.invocations, h.goroutines, h.db, machine, id, "test", h.log)
 				e.slots = newSlots(0)
 				change(t, path, `CREATE TRIGGER broken BEFORE UPDATE ON tasks WHEN NEW.execution = 'RUNNING' BEGIN SELECT RAISE(ABORT, 'broken'); END`)
 				m := task.Message{TaskID: h.submitLater("x", 900), Run: 1}

@@ -72,7 +72,7 @@ func (e *Executions) Start(ctx context.Context, m task.Message) error {
 		return nil // it runs
 	}
 	event := asl.Event{Kind: asl.Start, Start: &asl.StartInput{Seed: e.seed(m)}}
-	x.stamp(&event)
+	x.stamp(&event, e.db.Now())
 	state := machine.NewExecution()
 	commands, _, err := state.Step(e.fill(event, m))
 	if err != nil {
@@ -100,14 +100,18 @@ func (e *Executions) Status(ctx context.Context, m task.Message) (task.Execution
 	if err != nil {
 		return task.ExecutionOutcome{}, err
 	}
-	if kept.Status == task.ExecutionRunning || kept.Status == task.ExecutionAborted { // not by its journal: see abandon
-		return task.ExecutionOutcome{Status: kept.Status}, nil
+	outcome := task.ExecutionOutcome{Status: kept.Status}
+	if kept.Status == task.ExecutionRunning {
+		return outcome, nil
 	}
 	var x execution
-	if _, err := e.replay(ctx, &x, kept); err != nil {
+	switch _, err := e.replay(ctx, &x, kept); {
+	case task.IsKind(err, task.Unavailable):
 		return task.ExecutionOutcome{}, err
+	case err == nil: // else this version can't read the journal: see abandon
+		outcome.Error, outcome.Cause = x.state.Error(), x.state.Cause()
 	}
-	return task.ExecutionOutcome{Status: kept.Status, Error: x.state.Error(), Cause: x.state.Cause()}, nil
+	return outcome, nil
 }
 
 // History implements task.Executions.
@@ -117,8 +121,11 @@ func (e *Executions) History(ctx context.Context, m task.Message) ([]json.RawMes
 		return nil, err
 	}
 	events, err := e.replay(ctx, new(execution), kept)
-	if err != nil {
+	if task.IsKind(err, task.Unavailable) {
 		return nil, err
+	}
+	if err != nil || kept.Status == task.ExecutionAborted { // see abandon
+		return nil, task.Errorf(task.Unsupported, "this version can't read the journal of execution %s", m.ExecutionName())
 	}
 	out := make([]json.RawMessage, len(events))
 	for i, event := range events {
@@ -142,7 +149,7 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 		} else if err != nil {
 			return e.abandon(kept, err)
 		}
-		since := time.Now()
+		since := e.db.Now()
 		if since.Before(x.clock) { // the clock was set back
 			since = x.clock
 		}
@@ -172,7 +179,7 @@ func (e *Executions) handle(m task.Message, event asl.Event, chain *taskdb.Chain
 // apply does what handle says, unless the chain has lost something.
 func (e *Executions) apply(m task.Message, event asl.Event, chain *taskdb.Chain) (lost error) {
 	e.with(m, func(x *execution) {
-		x.stamp(&event)
+		x.stamp(&event, e.db.Now())
 		commands, history, err := x.state.Step(e.fill(event, m))
 		delete(x.cancels, event.Ref)
 		switch {

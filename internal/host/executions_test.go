@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -138,6 +140,9 @@ func TestAnExecutionThatCannotBeResumed(t *testing.T) {
 				got := h.want(id, task.DLQ, 1)
 				if got.ErrorType != string(task.Abandoned) || got.ErrorMessage == "" {
 					t.Errorf("got error %q, %q, want one of type %s", got.ErrorType, got.ErrorMessage, task.Abandoned)
+				}
+				if w := h.do("GET", "/tasks/"+string(id)+"/history", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"source":"attempts"`) {
+					t.Errorf("history: got %d %s, want what the attempts tell", w.Code, w.Body)
 				}
 			})
 		})

@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,10 +79,14 @@ type Host struct {
 	deadLetterQueue string        // its logical id
 	retention       time.Duration // of finished tasks
 
-	functions  context.Context // of all invocations
-	goroutines *goroutines     // that they run in
-	cancel     context.CancelFunc
+	invocations context.Context // of all invocations
+	goroutines  *goroutines     // that they run in
+	cancel      context.CancelFunc
 }
+
+// unread are the parameters that only what one machine does not read depends on, such as
+// a function's environment.
+var unread = []string{"StageName", "WorkflowType"}
 
 // New opens the database and puts the system together. All that is wrong with
 // the configuration is in the error.
@@ -100,11 +105,13 @@ func New(cfg Config) (_ *Host, err error) {
 	}
 	outage := &outage{log: cfg.Log}
 	h := &Host{log: outage.logger(), outage: outage}
-	for _, name := range system.Unused {
-		h.log.Warn("parameter has no effect on one machine", "parameter", name)
+	for name := range cfg.Parameters {
+		if slices.Contains(system.Unused, name) || slices.Contains(unread, name) {
+			h.log.Warn("parameter has no effect on one machine", "parameter", name)
+		}
 	}
-	h.functions, h.cancel = context.WithCancel(context.Background())
-	h.goroutines = newGoroutines(h.functions)
+	h.invocations, h.cancel = context.WithCancel(context.Background())
+	h.goroutines = newGoroutines(h.invocations)
 	intercept := outage.intercept
 	if cfg.Intercept != nil {
 		intercept = func(op taskdb.Operation, do func() error) error {
@@ -127,11 +134,11 @@ func New(cfg Config) (_ *Host, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", system.StateMachine.DefinitionURI, err)
 	}
-	id, err := h.db.Definition(h.functions, string(definition))
+	id, err := h.db.Definition(h.invocations, string(definition))
 	if err != nil {
 		return nil, err
 	}
-	h.executions = newExecutions(h.functions, h.goroutines, h.db, machine, id, system.StateMachine.ID, h.log)
+	h.executions = newExecutions(h.invocations, h.goroutines, h.db, machine, id, system.StateMachine.ID, h.log)
 	h.executions.runTask = h.runTask
 	if err := h.wire(system, cfg); err != nil {
 		return nil, err
@@ -179,7 +186,7 @@ func (h *Host) Serve(ctx context.Context, listener net.Listener) error {
 	serving := make(chan error, 1)
 	go func() { serving <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
 	// A hundred thousand executions take seconds: requests need not wait for them.
-	resumed, err := h.executions.resume(h.functions)
+	resumed, err := h.executions.resume(h.invocations)
 	if err != nil {
 		err = errors.Join(err, server.Close())
 		h.executions.stop() // some may have been resumed

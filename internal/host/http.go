@@ -55,16 +55,16 @@ type route struct {
 // front is the HTTP front: what API Gateway is on AWS. It turns requests into
 // events and gives them to the functions of the routes.
 type front struct {
-	routes     []route
-	otherwise  route
-	token      string // empty: none is asked for
-	origins    *http.CrossOriginProtection
-	backlog    backlog
-	bodies     *semaphore.Weighted
-	console    *console.Console
-	log        *slog.Logger
-	functions  context.Context // the context of invocations
-	goroutines *goroutines
+	routes      []route
+	otherwise   route
+	token       string // empty: none is asked for
+	origins     *http.CrossOriginProtection
+	backlog     backlog
+	bodies      *semaphore.Weighted
+	console     *console.Console
+	log         *slog.Logger
+	invocations context.Context // the context of invocations
+	goroutines  *goroutines
 }
 
 // server returns an HTTP server for the front, with limits on everything that a
@@ -109,7 +109,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// A client that leaves does not undo what it asked for.
-	resp, failure := invoke(f.functions, f.goroutines, f.log, rt.function, rt.handle, event(r, rt.key, parameters, body))
+	resp, failure := invoke(f.invocations, f.goroutines, f.log, rt.function, rt.handle, event(r, rt.key, parameters, body))
 	if failure != nil {
 		resp = api.Fail(r.Context(), f.log, failure)
 	}

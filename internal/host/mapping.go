@@ -21,14 +21,14 @@ const spareAfter = 5 * time.Second
 // mapping is an event source mapping: it feeds the messages of a queue to a
 // function, batch by batch. The batching window is 0 here: a batch is what waits.
 type mapping struct {
-	source     samtemplate.Mapping
-	queue      samtemplate.Queue
-	function   function
-	handle     sqsHandler
-	log        *slog.Logger
-	outage     *outage
-	functions  context.Context // the context of invocations, which outlives the intake's
-	goroutines *goroutines
+	source      samtemplate.Mapping
+	queue       samtemplate.Queue
+	function    function
+	handle      sqsHandler
+	log         *slog.Logger
+	outage      *outage
+	invocations context.Context // the context of invocations, which outlives the intake's
+	goroutines  *goroutines
 }
 
 // feedTasks feeds the task queue to the poller until intake is done. Batches wait
@@ -38,7 +38,7 @@ func (m *mapping) feedTasks(intake context.Context, q *taskdb.Queue, room func(c
 		var batch []taskdb.Received
 		for _, r := range q.Receive(intake, m.source.BatchSize) {
 			if m.queue.MaxReceiveCount > 0 && r.Receives > m.queue.MaxReceiveCount {
-				m.report("message not moved to the dead letter queue", r, q.MoveToDeadLetters(m.functions, r))
+				m.report("message not moved to the dead letter queue", r, q.MoveToDeadLetters(m.invocations, r))
 				continue
 			}
 			batch = append(batch, r)
@@ -51,12 +51,12 @@ func (m *mapping) feedTasks(intake context.Context, q *taskdb.Queue, room func(c
 		for _, r := range batch {
 			switch {
 			case !failed(r):
-				m.report("message not deleted", r, q.Delete(m.functions, r))
+				m.report("message not deleted", r, q.Delete(m.invocations, r))
 			case m.outage.failedSince(began): // the fault is the file's, not the message's
 				r.Receives--
-				m.report("message not given back", r, q.GiveBack(m.functions, r, time.Now().Add(spareAfter)))
+				m.report("message not given back", r, q.GiveBack(m.invocations, r, time.Now().Add(spareAfter)))
 			default:
-				m.report("message not given back", r, q.GiveBack(m.functions, r, time.Now().Add(m.queue.VisibilityTimeout)))
+				m.report("message not given back", r, q.GiveBack(m.invocations, r, time.Now().Add(m.queue.VisibilityTimeout)))
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func (m *mapping) feedDeadLetters(intake context.Context, q *taskdb.DeadLetterQu
 				handled = append(handled, r)
 			}
 		}
-		if err := q.Delete(m.functions, handled...); err != nil {
+		if err := q.Delete(m.invocations, handled...); err != nil {
 			m.log.Error("dead letters not deleted, will come again", "error", err)
 		}
 	}
@@ -116,7 +116,7 @@ func (m *mapping) invoke(batch []taskdb.Received) (failed func(taskdb.Received) 
 			AWSRegion:      "local",
 		}
 	}
-	resp, failure := invoke(m.functions, m.goroutines, m.log, m.function, m.handle, event)
+	resp, failure := invoke(m.invocations, m.goroutines, m.log, m.function, m.handle, event)
 	if failure != nil {
 		m.log.Error("batch failed", "function", m.function.name, "errorType", failure.Type, "errorMessage", failure.Message)
 		return func(taskdb.Received) bool { return true }

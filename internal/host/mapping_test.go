@@ -21,13 +21,13 @@ import (
 
 func testMapping(t *testing.T, handle sqsHandler) *mapping {
 	return &mapping{
-		source:    samtemplate.Mapping{Queue: "Queue", BatchSize: 10},
-		queue:     samtemplate.Queue{VisibilityTimeout: 5 * time.Minute, MaxReceiveCount: 3, DeadLetterQueue: "Dead"},
-		function:  function{name: "test", timeout: 50 * time.Second},
-		handle:    handle,
-		log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
-		outage:    &outage{},
-		functions: t.Context(), goroutines: newGoroutines(t.Context()),
+		source:      samtemplate.Mapping{Queue: "Queue", BatchSize: 10},
+		queue:       samtemplate.Queue{VisibilityTimeout: 5 * time.Minute, MaxReceiveCount: 3, DeadLetterQueue: "Dead"},
+		function:    function{name: "test", timeout: 50 * time.Second},
+		handle:      handle,
+		log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
+		outage:      &outage{},
+		invocations: t.Context(), goroutines: newGoroutines(t.Context()),
 	}
 }
 

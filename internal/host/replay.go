@@ -37,8 +37,8 @@ func (e *Executions) executionID(m task.Message) string {
 }
 
 // stamp gives an event its time.
-func (x *execution) stamp(event *asl.Event) {
-	event.Time = time.Now().UTC().Truncate(time.Millisecond)
+func (x *execution) stamp(event *asl.Event, now time.Time) {
+	event.Time = now.UTC().Truncate(time.Millisecond)
 	if event.Time.Before(x.clock) {
 		event.Time = x.clock
 	}

@@ -16,7 +16,7 @@ func (h *Host) removeExpired(intake context.Context) {
 	ticker := time.NewTicker(removeEvery)
 	defer ticker.Stop()
 	for {
-		removed, err := h.db.RemoveExpired(intake, task.At(time.Now()), h.retention)
+		removed, err := h.db.RemoveExpired(intake, task.At(h.db.Now()), h.retention)
 		if err != nil && intake.Err() == nil {
 			h.log.Warn("expired tasks not removed, tried again later", "error", err)
 		}

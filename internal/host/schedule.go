@@ -12,15 +12,15 @@ import (
 // to ours.
 type scheduleHandler func(context.Context, reconcile.Input) (reconcile.Output, error)
 
-// schedule invokes a function at a fixed rate. A rate that comes due while an
-// invocation lasts is left out.
+// schedule invokes a function at a fixed rate. What comes due while an invocation lasts
+// is made up for by one, at once.
 type schedule struct {
-	every      time.Duration
-	function   function
-	handle     scheduleHandler
-	log        *slog.Logger
-	functions  context.Context // the context of invocations
-	goroutines *goroutines
+	every       time.Duration
+	function    function
+	handle      scheduleHandler
+	log         *slog.Logger
+	invocations context.Context // the context of invocations
+	goroutines  *goroutines
 }
 
 func (s schedule) run(intake context.Context) {
@@ -37,7 +37,7 @@ func (s schedule) run(intake context.Context) {
 }
 
 func (s schedule) invoke() {
-	if _, failure := invoke(s.functions, s.goroutines, s.log, s.function, s.handle, reconcile.Input{}); failure != nil {
+	if _, failure := invoke(s.invocations, s.goroutines, s.log, s.function, s.handle, reconcile.Input{}); failure != nil {
 		s.log.Error("scheduled function failed", "function", s.function.name, "errorType", failure.Type, "errorMessage", failure.Message)
 	}
 }

@@ -60,7 +60,9 @@ func (s *slots) leave() (next waitingCall, ok bool) {
 		s.signal()
 		return waitingCall{}, false
 	}
-	next, s.line = s.line[0], s.line[1:]
+	next = s.line[0]
+	s.line[0] = waitingCall{} // or its texts would be kept until the slice moves
+	s.line = s.line[1:]
 	return next, true
 }
 

@@ -87,6 +87,7 @@ func (h *timerHeap) Push(x any)        { *h = append(*h, x.(timer)) }
 func (h *timerHeap) Pop() any {
 	old := *h
 	last := old[len(old)-1]
+	old[len(old)-1] = timer{} // or its texts would be kept
 	*h = old[:len(old)-1]
 	return last
 }

@@ -71,19 +71,19 @@ func (h *Host) newHandlers(system *samtemplate.System, cfg Config) (handlers, er
 	dead, metrics := h.db.DeadLetterQueue(), h.db.Metrics()
 	return handlers{
 		http: map[string]httpHandler{
-			"submit":  (&submit.Handler{Store: h.db, Queue: h.db.Queue(), Log: logger("submit")}).Handle,
+			"submit":  (&submit.Handler{Store: h.db, Queue: h.db.Queue(), Log: logger("submit"), Clock: h.db.Now}).Handle,
 			"status":  (&status.Handler{Store: h.db, Executions: h.executions, Log: logger("status")}).Handle,
-			"redrive": (&redrive.Handler{Store: h.db, Queue: h.db.Queue(), Log: logger("redrive")}).Handle,
+			"redrive": (&redrive.Handler{Store: h.db, Queue: h.db.Queue(), Log: logger("redrive"), Clock: h.db.Now}).Handle,
 		},
 		sqs: map[string]sqsHandler{
 			"poller":  (&poller.Handler{Executions: h.executions, DeadLetterQueue: dead, Metrics: metrics, Log: logger("poller")}).Handle,
-			"monitor": (&monitor.Handler{Store: h.db, Metrics: metrics, Retention: monitorConfig.Retention, Log: logger("monitor")}).Handle,
+			"monitor": (&monitor.Handler{Store: h.db, Metrics: metrics, Retention: monitorConfig.Retention, Log: logger("monitor"), Clock: h.db.Now}).Handle,
 		},
 		schedule: map[string]scheduleHandler{
-			"reconcile": (&reconcile.Handler{Store: h.db, Queue: h.db.Queue(), DeadLetterQueue: dead, Executions: h.executions, Metrics: metrics, Log: logger("reconcile")}).Handle,
+			"reconcile": (&reconcile.Handler{Store: h.db, Queue: h.db.Queue(), DeadLetterQueue: dead, Executions: h.executions, Metrics: metrics, Log: logger("reconcile"), Clock: h.db.Now}).Handle,
 		},
 		task: map[string]func(context.Context, process.Input) (process.Output, error){
-			"process": (&process.Handler{Store: h.db, Worker: worker, Retention: processConfig.Retention, Log: logger("process"), Now: h.db.Now}).Handle,
+			"process": (&process.Handler{Store: h.db, Worker: worker, Retention: processConfig.Retention, Log: logger("process"), Clock: h.db.Now}).Handle,
 		},
 	}, nil
 }
@@ -111,7 +111,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 	}
 	h.front = &front{
 		token: cfg.Token, origins: http.NewCrossOriginProtection(), backlog: backlog{max: cfg.MaxBacklog, tasks: h.db.Backlog},
-		bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, functions: h.functions, goroutines: h.goroutines,
+		bodies: semaphore.NewWeighted(maxLargeBodies), log: h.log, invocations: h.invocations, goroutines: h.goroutines,
 		console: console.New(h.stats, lookEvery),
 	}
 	for _, r := range system.Routes {
@@ -135,7 +135,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 		if handle == nil {
 			missing(m.Function, "queue "+m.Queue)
 		}
-		fed := mapping{source: m, queue: system.Queues[m.Queue], function: functionOf(m.Function), handle: handle, log: h.log, outage: h.outage, functions: h.functions, goroutines: h.goroutines}
+		fed := mapping{source: m, queue: system.Queues[m.Queue], function: functionOf(m.Function), handle: handle, log: h.log, outage: h.outage, invocations: h.invocations, goroutines: h.goroutines}
 		if fed.queue.DeadLetterQueue != "" { // the task queue has a redrive policy
 			h.poller, h.deadLetterQueue = fed, fed.queue.DeadLetterQueue
 		} else {
@@ -147,7 +147,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 		if handle == nil {
 			missing(s.Function, "a schedule")
 		}
-		h.schedules = append(h.schedules, schedule{every: s.Every, function: functionOf(s.Function), handle: handle, log: h.log, functions: h.functions, goroutines: h.goroutines})
+		h.schedules = append(h.schedules, schedule{every: s.Every, function: functionOf(s.Function), handle: handle, log: h.log, invocations: h.invocations, goroutines: h.goroutines})
 	}
 	if h.poller.handle == nil || h.monitor.handle == nil || h.monitor.source.Queue != h.deadLetterQueue || h.front.otherwise.handle == nil {
 		errs = append(errs, errors.New("template: want a task queue with a redrive policy, a dead letter queue, a function fed by each, and a $default route"))

@@ -211,10 +211,9 @@ func (c *Checker) attempts(before, now task.Task) {
 }
 
 // Working notes that the worker begins with a task, as the claim of its attempt
-// gave it. None may begin when a success is recorded but one: where a function was
-// invoked twice at once, the second invocation took the first for dead, a retry may
-// have taken the second for dead when the first had failed, and either was slow to
-// hear that it had claimed the task.
+// gave it. None may begin when a success is recorded but one that was slow to hear that
+// it had claimed the task, and was taken for dead meanwhile: by a second invocation at
+// once, by a retry after that one, or because its own answer was given up.
 func (c *Checker) Working(t task.Task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -223,19 +222,10 @@ func (c *Checker) Working(t task.Task) {
 		return
 	}
 	own := t.Attempts[len(t.Attempts)-1]
-	var twice, takenForDead bool
-	for _, a := range s.record.Attempts {
-		if a.Run != own.Run {
-			continue
-		}
-		if a.RetryCount == own.RetryCount && a.NotCounted {
-			twice = true
-		}
-		if a.StartedAt == own.StartedAt && (a.NotCounted || a.ErrorType == string(task.LambdaUnknown)) {
-			takenForDead = true
-		}
-	}
-	if !twice || !takenForDead {
+	takenForDead := slices.ContainsFunc(s.record.Attempts, func(a task.Attempt) bool {
+		return a.Run == own.Run && a.StartedAt == own.StartedAt && (a.NotCounted || a.ErrorType == string(task.LambdaUnknown))
+	})
+	if !takenForDead {
 		c.problem(t.ID, "the worker begins although a success is recorded")
 	}
 }

@@ -53,6 +53,8 @@ const (
 	KeyReused Kind = "KeyReused"
 	Fenced    Kind = "Fenced" // the attempt is no longer the task's owner
 	Closed    Kind = "Closed" // an execution of that name has already ended
+	// Damaged is a record that makes no sense: no request can mend it.
+	Damaged Kind = "Damaged"
 	// Unsupported is something that this kind of workflow can't tell (EXPRESS
 	// executions can't be described).
 	Unsupported Kind = "Unsupported"

@@ -30,8 +30,8 @@ type Created struct {
 	// ID is the task that was created: the submission's own, or that of an earlier
 	// one with the same key.
 	ID ID
-	// Queued tells that nobody has to send the task's message: it is on the queue
-	// already, or the earlier submission's to send.
+	// Queued tells that nobody has to send the task's message: it is on the queue, or was
+	// there. That of an earlier submission may have been lost: sent twice it does no harm.
 	Queued bool
 	// Err is of kind Conflict if the id is taken, KeyReused if the key was used for
 	// another request, and Unavailable if the task may have been created or not.

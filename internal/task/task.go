@@ -82,7 +82,7 @@ type Task struct {
 	// delayed or a FAILED one waits for its retry. Else there is none.
 	NextAttemptAt Time
 	// NextCheckAt is when reconcile looks at the task if it is still open, and
-	// Checks how often it has looked since the last send.
+	// Checks how often it has looked in this run.
 	NextCheckAt Time
 	Checks      int
 	// ExpiresAt is when a finished task may be removed. An open one has none.

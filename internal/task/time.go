@@ -9,6 +9,17 @@ import (
 // Its JSON is RFC 3339 with three decimals. The zero Time means "none".
 type Time struct{ time.Time }
 
+// Clock tells the time that records have: time.Now's, if it is nil.
+type Clock func() time.Time
+
+// Now returns the time.
+func (c Clock) Now() Time {
+	if c == nil {
+		return At(time.Now())
+	}
+	return At(c())
+}
+
 // At returns t as a Time, cut to whole milliseconds.
 func At(t time.Time) Time {
 	if t.IsZero() {

@@ -72,7 +72,7 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
-	db := &DB{intercept: intercept, clock: clock{time.Now()}, lock: flock.New(path+".lock", flock.SetPermissions(fileMode))}
+	db := &DB{intercept: intercept, clock: clock{opened: time.Now()}, lock: flock.New(path+".lock", flock.SetPermissions(fileMode))}
 	locked, err := db.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)

@@ -18,7 +18,7 @@
 // So a task that succeeds at once costs one insert and two updates of one row, all of
 // them small: an answer of more than maxInlineAnswer bytes lives in table answers. Two
 // partial indexes, on live and on dead tasks, serve the start of the host, reconcile
-// and the listings; a finished task is in neither.
+// and the listings; a processed task is in neither.
 //
 // # Writing
 //

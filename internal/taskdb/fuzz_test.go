@@ -44,8 +44,8 @@ func FuzzRow(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id []byte, status string, run, at int64, attempts, answer, execution string, journal []byte) {
 		r, err := scanRow(row(id, status, run, at, attempts, answer, execution, journal))
 		if err != nil {
-			if task.KindOf(unavailable("read", err)) != task.Unavailable {
-				t.Errorf("got %v, want an error of kind %s", err, task.Unavailable)
+			if !task.IsKind(err, task.Damaged) {
+				t.Errorf("got %v, want an error of kind %s", err, task.Damaged)
 			}
 			return
 		}

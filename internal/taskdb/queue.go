@@ -306,6 +306,7 @@ func (h *delayedHeap) Push(m any)        { *h = append(*h, m.(*queued)) }
 func (h *delayedHeap) Pop() any {
 	old := *h
 	m := old[len(old)-1]
+	old[len(old)-1] = nil // or it would be kept
 	*h = old[:len(old)-1]
 	return m
 }

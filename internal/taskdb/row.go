@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -222,11 +221,12 @@ func scanNew(s scanner) (*row, error) {
 	return &r, r.set(&v)
 }
 
-// set sets what was scanned.
+// set sets what was scanned. The error is of kind Damaged: it is of this row alone, and
+// not of the file.
 func (r *row) set(v *scanned) error {
 	u, err := uuid.FromBytes(v.id)
 	if err != nil || !r.Status.Valid() || r.Run < 1 {
-		return fmt.Errorf("the row of task %x is damaged: status %q, run %d", v.id, r.Status, r.Run)
+		return task.Errorf(task.Damaged, "the row of task %x is damaged, status %q, run %d: restore the file from a copy", v.id, r.Status, r.Run)
 	}
 	r.key, r.ID = u, task.ID(u.String())
 	r.CreatedAt, r.UpdatedAt, r.NextCheckAt = task.AtMilli(v.created), task.AtMilli(v.updated), task.AtMilli(v.check)
@@ -241,7 +241,10 @@ func (r *row) set(v *scanned) error {
 	if v.labels != "" && err == nil {
 		err = json.Unmarshal([]byte(v.labels), &r.Labels)
 	}
-	return err
+	if err != nil {
+		return task.Errorf(task.Damaged, "the row of task %s is damaged, its attempts or labels (%w): restore the file from a copy", r.ID, err)
+	}
+	return nil
 }
 
 func marshalLabels(labels map[string]string) string {

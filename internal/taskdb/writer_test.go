@@ -103,6 +103,9 @@ func TestReadAhead(t *testing.T) {
 			if err := tx.readAhead(keys[5]); err != nil {
 				return err
 			}
+			if _, err := tx.row(keys[4]); !task.IsKind(err, task.Damaged) { // which fails no transaction
+				t.Errorf("the damaged row: got %v, want an error of kind %s", err, task.Damaged)
+			}
 			if r := tx.rows[keys[5]]; len(tx.rows) != 32 || r == nil || r.Run != 2 {
 				t.Errorf("%d rows of a second run are in memory, want 32", len(tx.rows))
 			}

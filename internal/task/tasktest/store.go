@@ -82,7 +82,7 @@ func (s *Store) create(submitted task.Submission) task.Created {
 			if held.key != *key {
 				return task.Created{Err: task.Errorf(task.KeyReused, "the idempotency key of task %s was used for another request", held.holder)}
 			}
-			return task.Created{ID: held.holder, Queued: true}
+			return task.Created{ID: held.holder, Queued: s.Queue != nil}
 		}
 	}
 	if _, taken := s.tasks[t.ID]; taken {
