@@ -51,10 +51,11 @@ func newCostCommand(c *cli) *cobra.Command {
 		Long: `Count what a million tasks would use on AWS, as STANDARD and as EXPRESS workflows,
 and price it, from a table of prices with its date. The tasks are as the flags say;
 with --measured N, as the newest N final tasks of a server were: how often each was
-tried, how long the worker took, how long its answer is.
+tried, how long the worker took, how long its answer is. With a --batch of less than
+10 the changes of so many tasks are counted at once, with 10 a thousand changes.
 
-Not in it: what clients read, storage, what is billed while nothing happens, cold
-starts, traces, and idempotency keys.`,
+Not in it: what clients read, storage, what is billed while nothing happens, the
+removal of tasks, cold starts, traces, and idempotency keys.`,
 		Example: `  tasks cost --failure-rate 0.1 --worker 250ms
   tasks cost --measured 1000`,
 		Args: cobra.NoArgs,
@@ -79,7 +80,7 @@ starts, traces, and idempotency keys.`,
 	flags.Float64Var(&o.failureRate, "failure-rate", 0.3, "share of attempts that fail")
 	flags.DurationVar(&o.worker, "worker", 100*time.Millisecond, "how long an attempt takes the worker")
 	flags.IntVar(&o.answerBytes, "answer-bytes", 300, "length of each answer")
-	flags.IntVar(&o.memoryMB, "memory", 128, "memory of the functions, in `MB`")
+	flags.IntVar(&o.memoryMB, "memory", 128, "memory of the functions but count, in `MB`")
 	flags.IntVar(&o.batch, "batch", 10, "messages that the poller and the monitor get at once: 10 under load, 1 when they come one by one")
 	flags.IntVar(&o.measured, "measured", 0, "take the newest `N` final tasks of a server instead")
 	return cmd

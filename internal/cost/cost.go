@@ -1,9 +1,10 @@
 // Package cost counts what tasks would be billed for on AWS, and prices it.
 //
-// It counts what the system does for a task from its submission to its end. Not in
-// it are what clients read, storage (and the backups of the table), what is billed
-// while nothing happens (the schedule, the pollers' empty receives, alarms), cold
-// starts and traces.
+// It counts what the system does for a task from its submission, a signed POST /tasks,
+// to its end. Not in it are what clients read, storage (and the backups of the table),
+// what is billed while nothing happens (the schedule, the pollers' empty receives,
+// alarms, metrics and the dashboard by the month), the removal of a task after its
+// retention, cold starts and traces.
 package cost
 
 import (
@@ -27,9 +28,10 @@ type Life struct {
 // Setup is what of the deployment matters.
 type Setup struct {
 	Express  bool
-	MemoryMB int // of each function
+	MemoryMB int // of each function but count
 	// Batch is how many messages the poller and the monitor get at once, up to 10:
-	// what waits, or for the monitor what comes in a second.
+	// what waits, or for the monitor what comes in a second. If it is less than 10, so
+	// many tasks' changes are what the count function gets at once, else countBatch.
 	Batch int
 }
 
@@ -39,18 +41,26 @@ type Usage map[string]float64
 // Items are the items in the order of the flow.
 var Items = []string{
 	"API request", "Lambda request", "Lambda GB-second", "SQS request", "state transition", "EXPRESS request", "EXPRESS GB-second",
-	"DynamoDB write unit", "DynamoDB read unit", "log GB",
+	"DynamoDB write unit", "DynamoDB read unit", "metric request", "log GB",
 }
 
 const (
 	// request is what a request to a service takes a function: an assumption.
 	request = 6 * time.Millisecond
-	// countBatch is how many changes of the table the count function gets at once,
-	// of which a task makes three, and two more for each retry.
-	countBatch = 1000
+	// countBatch is how many changes of the table the count function gets at once under
+	// load, of which a task makes three, and two more for each retry; countWindow is how
+	// long they are waited for, and countMB the function's memory: as in template.yaml.
+	countBatch, countWindow, countMB = 1000, 5 * time.Second, 512
+	// countWrite is what its write takes in write units: a transaction of one item of
+	// less than 1 KiB ("two underlying reads or writes of every item in the
+	// transaction", DynamoDB's guide).
+	countWrite = 2
+	// accessLine is what the API logs for a signed POST /tasks that is accepted, in
+	// bytes. It takes the caller's ARN to have 72 characters: a role's, assumed.
+	accessLine = 250
 	// failedEvent is what the state machine logs at level ERROR for a failed attempt,
 	// deadEvents what for an execution that fails, and deadLetter what the monitor logs
-	// for a dead letter, in bytes. Nothing is logged for a success.
+	// for a dead letter, in bytes. Neither logs a success.
 	failedEvent, deadEvents, deadLetter = 470, 1050, 600
 	// expressStep is what billing rounds an EXPRESS execution's duration up to, and
 	// expressMB the least memory that it is billed with.
@@ -65,10 +75,11 @@ func Of(l Life, s Setup) Usage {
 	if !l.Dead {
 		failed = max(0, attempts-1)
 	}
-	invoke := func(n float64, lasting time.Duration) {
+	run := func(n float64, lasting time.Duration, memoryMB int) {
 		u["Lambda request"] += n
-		u["Lambda GB-second"] += n * lasting.Seconds() * float64(s.MemoryMB) / 1024
+		u["Lambda GB-second"] += n * lasting.Seconds() * float64(memoryMB) / 1024
 	}
+	invoke := func(n float64, lasting time.Duration) { run(n, lasting, s.MemoryMB) }
 	u["API request"] = 1
 	invoke(1, 2*request)           // submit: a record, a message
 	invoke(1/batch, 2*request)     // poller: it starts ten at once
@@ -83,10 +94,17 @@ func Of(l Life, s Setup) Usage {
 	if l.Dead {
 		invoke(1/batch, time.Duration(2*s.Batch+1)*request) // monitor: a read and a write for each, a metric
 		u["SQS request"] += 1 + 2/batch
+		u["metric request"] = 1 / batch
 		running += request
 		changes++
 	}
-	invoke(changes/countBatch, 4*request)
+	counts := changes / countBatch
+	if s.Batch < 10 {
+		// One for each window that the task takes, unless nothing changes in it: changes
+		// come at its start and, until the next claim at the latest, after each attempt.
+		counts = min(attempts+1, float64(1+running/countWindow)) / batch
+	}
+	run(counts, 4*request, countMB) // count: a write, once it has read the changes
 	if s.Express {
 		u["EXPRESS request"] = 1
 		steps := (running + expressStep - 1) / expressStep
@@ -95,7 +113,8 @@ func Of(l Life, s Setup) Usage {
 		u["state transition"] = Transitions(len(l.Attempts), l.Dead)
 	}
 	u["DynamoDB write unit"], u["DynamoDB read unit"] = Units(l.AnswerBytes, len(l.Attempts), l.Dead)
-	u["log GB"] = failed * failedEvent / 1e9
+	u["DynamoDB write unit"] += countWrite * counts
+	u["log GB"] = (accessLine + failed*failedEvent) / 1e9
 	if l.Dead {
 		u["log GB"] += (deadEvents + deadLetter) / 1e9
 	}

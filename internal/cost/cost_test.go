@@ -3,10 +3,13 @@ package cost
 import (
 	"encoding/json"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	tasks "tasks"
 	"tasks/internal/asl"
@@ -123,6 +126,48 @@ func TestLoggedBytes(t *testing.T) {
 	}
 }
 
+// What the bill takes from the template: the size of the API's line for a signed POST
+// /tasks, with the 26 bytes of CloudWatch Logs, and how the count function is invoked.
+func TestTemplate(t *testing.T) {
+	t.Parallel()
+	text, err := tasks.Files.ReadFile("template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			Properties map[string]any `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	format := template.Resources["ApiStage"].Properties["AccessLogSettings"].(map[string]any)["Format"].(string)
+	values := map[string]string{
+		"$context.requestId": "JKJaXmPLvHcESHA=", "$context.identity.sourceIp": "203.0.113.123",
+		"$context.identity.userArn": "arn:aws:sts::123456789012:assumed-role/order-service/i-0abcd1234ef567890",
+		"$context.routeKey":         "POST /tasks", "$context.path": "/dev/tasks", "$context.status": "202",
+		"$context.responseLatency": "25", "$context.integrationErrorMessage": "-",
+	}
+	line := regexp.MustCompile(`\$context[.\w]+`).ReplaceAllStringFunc(format, func(name string) string {
+		if values[name] == "" {
+			t.Errorf("nobody knows how long %s is", name)
+		}
+		return values[name]
+	})
+	if !json.Valid([]byte(line)) {
+		t.Errorf("the API logs %s, want JSON", line)
+	}
+	if got := 26 + len(line); got > accessLine || got < accessLine*9/10 {
+		t.Errorf("the API logs %d bytes, which %d should be a little above", got, accessLine)
+	}
+	mapping := template.Resources["CountMapping"].Properties
+	got := []any{mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"], template.Resources["CountFunction"].Properties["MemorySize"]}
+	if want := []any{countBatch, int(countWindow / time.Second), countMB}; !slices.Equal(got, want) {
+		t.Errorf("the count function: got %v, want the template's %v", want, got)
+	}
+}
+
 func TestEveryItemHasAPrice(t *testing.T) {
 	t.Parallel()
 	list := List()
@@ -162,16 +207,31 @@ func TestFailing(t *testing.T) {
 	}
 }
 
-// A bill by hand: a task that succeeds at once, batches of ten, a worker of 88 ms.
+// Bills by hand, with a worker of 88 ms: a task that succeeds at once, in batches of
+// ten, and one that dies, alone.
 func TestOf(t *testing.T) {
 	t.Parallel()
 	l := Life{AnswerBytes: 100, Attempts: []time.Duration{88 * time.Millisecond}}
 	want := map[string]float64{
 		"API request": 1, "Lambda request": 1 + 0.1 + 1 + 0.003, "SQS request": 1.2, "state transition": 1,
-		"DynamoDB write unit": 6, "DynamoDB read unit": 0, "log GB": 0,
-		"Lambda GB-second": (0.012 + 0.0012 + 0.1 + 0.003*0.024) / 8,
+		"DynamoDB write unit": 6 + 0.003*2, "DynamoDB read unit": 0, "log GB": 250e-9,
+		"Lambda GB-second": (0.012+0.0012+0.1)/8 + 0.003*0.024/2,
 	}
-	got := Of(l, Setup{MemoryMB: 128, Batch: 10})
+	compare(t, Of(l, Setup{MemoryMB: 128, Batch: 10}), want)
+	if got := Of(l, Setup{Express: true, MemoryMB: 128, Batch: 10}); got["EXPRESS GB-second"] != 0.2*64/1024 || got["EXPRESS request"] != 1 {
+		t.Errorf("EXPRESS: got %v, want 106 ms rounded up to 200 ms of 64 MB", got)
+	}
+	l = Life{AnswerBytes: 100, Attempts: []time.Duration{l.Attempts[0], l.Attempts[0], l.Attempts[0]}, Waited: 6 * time.Second, Dead: true}
+	compare(t, Of(l, Setup{MemoryMB: 1024, Batch: 1}), map[string]float64{
+		"API request": 1, "Lambda request": 1 + 1 + 3 + 1 + 2, "SQS request": 6, "state transition": 5,
+		"DynamoDB write unit": 2 + 6 + 3 + 2*2, "DynamoDB read unit": 1 + 1 + 1, "metric request": 1,
+		"log GB":           (250 + 3*470 + 1050 + 600) / 1e9,
+		"Lambda GB-second": 0.012 + 0.012 + 3*0.1 + 0.018 + 2*0.024/2,
+	})
+}
+
+func compare(t *testing.T, got Usage, want map[string]float64) {
+	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -179,8 +239,5 @@ func TestOf(t *testing.T) {
 		if math.Abs(got[item]-n) > 1e-9 {
 			t.Errorf("%s: got %v, want %v", item, got[item], n)
 		}
-	}
-	if got := Of(l, Setup{Express: true, MemoryMB: 128, Batch: 10}); got["EXPRESS GB-second"] != 0.2*64/1024 || got["EXPRESS request"] != 1 {
-		t.Errorf("EXPRESS: got %v, want 106 ms rounded up to 200 ms of 64 MB", got)
 	}
 }
