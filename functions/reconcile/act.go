@@ -22,6 +22,7 @@ func (h *Handler) lookAfter(ctx context.Context, t task.Task) (action, error) {
 			return leave, fmt.Errorf("send the message again: %w", err)
 		}
 	case restart:
+		h.Log.WarnContext(ctx, "the execution ended without an attempt, the task gets a new run", "taskId", t.ID, "run", t.Run, "execution", exec.Status, "error", exec.Error, "cause", exec.Cause)
 		return h.restart(ctx, t)
 	case deadLetter:
 		if err := h.DeadLetterQueue.Send(ctx, letterOf(t, exec).Body()); err != nil {
@@ -65,8 +66,7 @@ func (h *Handler) restart(ctx context.Context, t task.Task) (action, error) {
 	return restart, nil
 }
 
-// letterOf returns the dead letter of a claimed task that its execution has
-// left behind.
+// letterOf returns the dead letter of a task that its execution has left behind.
 func letterOf(t task.Task, exec task.ExecutionOutcome) task.DeadLetter {
 	left := string(t.Status)
 	if t.ErrorType != "" {

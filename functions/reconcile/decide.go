@@ -25,13 +25,17 @@ const untold task.ExecutionStatus = ""
 // one that has only just been started is not always found.
 const maxUntold = 5 * time.Minute
 
+// maxRestarts is how many new runs a task gets in a row, each of which ends without an
+// attempt: if the workflow can't come to one, another run doesn't either.
+const maxRestarts = 3
+
 // decide returns what the open task t needs, now that its execution has the
 // status exec.
 //
 //	record              execution  lease    action
 //	PENDING             untold     -        send
 //	PENDING             running    -        leave
-//	PENDING             closed     -        restart
+//	PENDING             closed     -        restart, after maxRestarts deadLetter
 //	PROCESSING, FAILED  running    -        leave
 //	PROCESSING, FAILED  any other  holds    leave
 //	PROCESSING, FAILED  closed     expired  deadLetter
@@ -46,7 +50,7 @@ func decide(t task.Task, exec task.ExecutionStatus, now time.Time) action {
 		return leave
 	case t.Status == task.Pending && exec == untold:
 		return send
-	case t.Status == task.Pending:
+	case t.Status == task.Pending && t.Run-claimedRun(t) <= maxRestarts:
 		return restart
 	case t.LeaseUntil.After(now):
 		return leave
@@ -54,4 +58,12 @@ func decide(t task.Task, exec task.ExecutionStatus, now time.Time) action {
 		return leave
 	}
 	return deadLetter
+}
+
+// claimedRun returns the last run of a task that had an attempt, 0 if none had.
+func claimedRun(t task.Task) int {
+	if n := len(t.Attempts); n > 0 {
+		return t.Attempts[n-1].Run
+	}
+	return 0
 }

@@ -7,6 +7,27 @@ import (
 	"tasks/internal/task"
 )
 
+// Runs in a row that end without an attempt are counted from the last one with an
+// attempt.
+func TestDecideRestartsOnlySoOften(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		run, claimed int // claimed: 0 for none
+		want         action
+	}{
+		{1, 0, restart}, {maxRestarts, 0, restart}, {maxRestarts + 1, 0, deadLetter},
+		{maxRestarts + 1, 1, restart}, {maxRestarts + 5, 5, restart}, {maxRestarts + 6, 5, deadLetter},
+	} {
+		left := task.Task{Status: task.Pending, Run: row.run}
+		if row.claimed > 0 {
+			left.Attempts = []task.Attempt{{Number: 1, Run: row.claimed}}
+		}
+		if got := decide(left, task.ExecutionFailed, time.Now()); got != row.want {
+			t.Errorf("run %d, of which the last with an attempt was %d: got %s, want %s", row.run, row.claimed, got, row.want)
+		}
+	}
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	now := task.AtMilli(1_733_459_610_000)

@@ -56,6 +56,7 @@ type Console struct {
 
 	mu       sync.Mutex
 	samples  []Sample
+	looked   int           // how many samples there have been
 	failure  string        // why there is no newer one, or ""
 	news     chan struct{} // closed when there are
 	watchers int
@@ -110,6 +111,7 @@ func (c *Console) look(ctx context.Context) {
 		c.failure = ""
 		c.samples = append(c.samples, Sample{At: task.At(time.Now()), Counts: stats.Counts, AsOf: stats.AsOf, OldestOpenAt: stats.OldestOpenAt})
 		c.samples = c.samples[max(0, len(c.samples)-maxSamples):]
+		c.looked++
 	})
 }
 
@@ -198,12 +200,9 @@ func (c *Console) ServeStream(w http.ResponseWriter, r *http.Request) {
 		return control.Flush() == nil
 	}
 	c.mu.Lock()
-	known, seen := c.samples, task.Time{}
+	known, seen := c.samples, c.looked
 	c.mu.Unlock()
 	_ = control.SetReadDeadline(time.Time{}) // or the server's would end the stream
-	if len(known) > 0 {
-		seen = known[len(known)-1].At
-	}
 	if known == nil {
 		known = []Sample{}
 	}
@@ -215,8 +214,8 @@ func (c *Console) ServeStream(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		news, failure, stopped := c.news, c.failure, c.stopped
 		var latest *Sample
-		if n := len(c.samples); n > 0 && c.samples[n-1].At.After(seen.Time) {
-			latest, seen = &c.samples[n-1], c.samples[n-1].At
+		if c.looked > seen {
+			latest, seen = &c.samples[len(c.samples)-1], c.looked
 		}
 		c.mu.Unlock()
 		switch {

@@ -33,6 +33,9 @@ const (
 	// bodyWait is how long a request waits for that. Bodies that come slowly
 	// give their room back after the server's ReadTimeout.
 	bodyWait = 5 * time.Second
+	// maxDrained and drainFor bound what is read of a body that is too large.
+	maxDrained = 8 << 20
+	drainFor   = 5 * time.Second
 	// maxConnections is how many clients are connected at once. More wait until
 	// one leaves, which the timeouts of the server see to. It stays below the
 	// least limit of open files that is common, 1024, for the database needs
@@ -105,7 +108,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, problem := f.body(w, r)
 	if problem != nil {
-		write(w, api.Fail(r.Context(), f.log, problem))
+		f.refuseBody(w, r, problem)
 		return
 	}
 	// A client that leaves does not undo what it asked for.
@@ -121,7 +124,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *front) refuse(r *http.Request, isPage bool) *api.Problem {
 	switch {
 	case f.token != "" && !isPage && !f.hasToken(r):
-		return api.Problemf(http.StatusUnauthorized, "Send the server's token: Authorization: Bearer TOKEN.")
+		return api.Problemf(http.StatusUnauthorized, "Send the server's token: Authorization: Bearer TOKEN.").With("WWW-Authenticate", "Bearer")
 	// Without a token only names of this machine are served, so that no web page
 	// can have a name of its own resolve to it.
 	case f.token == "" && !console.IsLoopback(r.Host):
@@ -149,7 +152,6 @@ func (f *front) body(w http.ResponseWriter, r *http.Request) (string, *api.Probl
 	case size == 0:
 		return "", nil
 	case size > api.MaxBodyBytes:
-		w.Header().Set("Connection", "close") // the rest is not read
 		return "", tooLarge
 	case size < 0:
 		size = api.MaxBodyBytes
@@ -158,7 +160,6 @@ func (f *front) body(w http.ResponseWriter, r *http.Request) (string, *api.Probl
 		ctx, cancel := context.WithTimeout(r.Context(), bodyWait)
 		defer cancel()
 		if err := f.bodies.Acquire(ctx, size); err != nil {
-			w.Header().Set("Connection", "close") // the body is not read
 			w.Header().Set("Retry-After", "5")
 			return "", api.Problemf(http.StatusServiceUnavailable, "Too many large requests at once. Send the request again in a few seconds.")
 		}
@@ -178,8 +179,22 @@ func (f *front) body(w http.ResponseWriter, r *http.Request) (string, *api.Probl
 	case errors.As(err, new(*http.MaxBytesError)):
 		return "", tooLarge
 	}
-	w.Header().Set("Connection", "close")
 	return "", api.Problemf(http.StatusRequestTimeout, "The body did not arrive whole, or not in time. Send the request again.")
+}
+
+// refuseBody answers a request of which not all was read. Of one that is too large some
+// is read after the answer: many clients send all of it before they look, and would find
+// the connection broken.
+func (f *front) refuseBody(w http.ResponseWriter, r *http.Request, problem *api.Problem) {
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex() // or the server would read before it answers
+	w.Header().Set("Connection", "close")
+	write(w, api.Fail(r.Context(), f.log, problem))
+	if problem.Status == http.StatusRequestEntityTooLarge && r.Header.Get("Expect") == "" {
+		_ = control.Flush()
+		_ = control.SetReadDeadline(time.Now().Add(drainFor))
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
+	}
 }
 
 // route returns the route of a request and its path parameters.

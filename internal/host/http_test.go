@@ -111,8 +111,8 @@ func TestWhoIsServed(t *testing.T) {
 			}
 			w := httptest.NewRecorder()
 			h.front.ServeHTTP(w, r)
-			if w.Code != tt.want {
-				t.Errorf("got %d %s, want %d", w.Code, w.Body, tt.want)
+			if w.Code != tt.want || (w.Header().Get("WWW-Authenticate") == "Bearer") != (tt.want == 401) {
+				t.Errorf("got %d %v %s, want %d", w.Code, w.Header(), w.Body, tt.want)
 			}
 		})
 	}
@@ -213,6 +213,33 @@ func TestHugeBodiesAreNotRead(t *testing.T) {
 	}
 	if page, err := h.db.List(t.Context(), task.Query{Limit: 1}); err != nil || len(page.Tasks) != 0 {
 		t.Errorf("got tasks %v, %v, want none", page.Tasks, err)
+	}
+}
+
+// TestTooLargeBodiesAreAnswered: to clients that send all of it before they look too.
+func TestTooLargeBodiesAreAnswered(t *testing.T) {
+	t.Parallel()
+	address := listen(t, newTestHost(t, ""))
+	for _, size := range []int{api.MaxBodyBytes + 1, api.MaxBodyBytes + 300_000, 2 * api.MaxBodyBytes} {
+		for _, header := range []string{fmt.Sprintf("Content-Length: %d", size), "Transfer-Encoding: chunked"} {
+			c, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			body := strings.Repeat("x", size)
+			if strings.HasPrefix(header, "Transfer") {
+				body = fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", size, body)
+			}
+			if _, err := fmt.Fprintf(c, "POST /local/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n%s", header, body); err != nil {
+				t.Errorf("%d bytes, %s: %v", size, header, err)
+				continue
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close {
+				t.Errorf("%d bytes, %s: got %v, %v, want 413 and the connection closed", size, header, resp, err)
+			}
+		}
 	}
 }
 

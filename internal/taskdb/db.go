@@ -72,6 +72,9 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
+	if path, err = realPath(path); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
 	db := &DB{intercept: intercept, clock: clock{opened: time.Now()}, lock: flock.New(path+".lock", flock.SetPermissions(fileMode))}
 	locked, err := db.lock.TryLock()
 	if err != nil {
@@ -128,6 +131,23 @@ func makeFolder(path string) error {
 	return errors.Join(os.MkdirAll(path, folderMode), os.Chmod(path, folderMode)) // whatever the umask is
 }
 
+// realPath returns the path of the file itself if path is that of a link: the lock and
+// SQLite's log go by the name. The file need not be there, nor what a link leads to.
+func realPath(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return real, err
+	}
+	if target, err := os.Readlink(path); err == nil {
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	return filepath.Join(folder, filepath.Base(path)), err
+}
+
 // takeFile makes the file if it is not there, makes it and the files beside it the
 // user's alone, and returns its size. SQLite gives the files that it makes the
 // mode of this one.
@@ -139,6 +159,9 @@ func takeFile(path string) (size int64, err error) {
 	info, err := f.Stat()
 	if err := errors.Join(err, f.Close()); err != nil {
 		return 0, err
+	}
+	if n := links(info); n > 1 {
+		return 0, fmt.Errorf("it has %d names (hard links), and two hosts that know it by different ones would destroy it: make a copy, and use that", n)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal", ".lock"} {
 		if err := os.Chmod(path+suffix, fileMode); err != nil && !errors.Is(err, fs.ErrNotExist) {

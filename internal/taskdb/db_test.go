@@ -60,6 +60,22 @@ func TestOpenRefuses(t *testing.T) {
 			}
 			t.Cleanup(func() { db.Close() })
 		}, "in use by another host"},
+		{"a file that another host has open by another name", func(t *testing.T, path string) {
+			if err := os.Symlink("real.db", path); err != nil { // real.db is not there yet
+				t.Fatal(err)
+			}
+			db, err := Open(filepath.Join(filepath.Dir(path), "real.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+		}, "in use by another host"},
+		{"a file with a second name", func(t *testing.T, path string) {
+			ours(t, path)
+			if err := os.Link(path, path+"2"); err != nil {
+				t.Fatal(err)
+			}
+		}, "has 2 names"},
 		{"a file of a newer schema", func(t *testing.T, path string) {
 			ours(t, path)
 			exec(t, path, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion+1))
