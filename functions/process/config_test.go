@@ -44,10 +44,7 @@ func TestLoadConfigNamesEverythingThatIsWrong(t *testing.T) {
 func TestTheSimulatedWorkerFailsAtItsRate(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{0, 1} {
-		w, err := NewWorker(Config{FailureRate: rate})
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := simulated{failureRate: rate}
 		for range 100 {
 			err := w.Work(t.Context(), task.Task{})
 			if failed := err != nil; failed != (rate == 1) || task.KindOf(err) != "" {

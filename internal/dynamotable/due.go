@@ -3,11 +3,8 @@ package dynamotable
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"tasks/internal/task"
@@ -26,10 +23,10 @@ const (
 // finds all of them.
 func (t *Table) Due(ctx context.Context, now task.Time, limit int) ([]task.Task, error) {
 	// A task is never due before FirstCheckAfter, and its id has its time.
-	end := now.Plus(clockSlack - task.FirstCheckAfter).Milli()
+	end := now.Plus(clockSlack - task.FirstCheckAfter)
 	var queries []shardQuery
 	for n := range shards {
-		queries = append(queries, shardQuery{class: open, shard: n, before: idAt(end), oldestFirst: true, limit: perShard})
+		queries = append(queries, shardQuery{class: open, shard: n, before: string(task.FirstID(end)), oldestFirst: true, limit: perShard})
 	}
 	oldest, err := t.queryAll(ctx, queries)
 	if err != nil {
@@ -41,7 +38,7 @@ func (t *Table) Due(ctx context.Context, now task.Time, limit int) ([]task.Task,
 		ids = append(ids, r.ids...)
 		if r.more {
 			q := queries[n]
-			q.from = idAt(randomBetween(milliOf(r.ids[len(r.ids)-1]), end))
+			q.from = string(task.FirstID(randomBetween(r.ids[len(r.ids)-1].Time(), end)))
 			further = append(further, q)
 		}
 	}
@@ -68,26 +65,9 @@ func (t *Table) Due(ctx context.Context, now task.Time, limit int) ([]task.Task,
 	return due[:min(limit, len(due))], nil
 }
 
-// idAt returns what sorts before all ids of a millisecond and after those of
-// the one before: a UUID of version 7 begins with its time (RFC 9562, 5.7).
-func idAt(ms int64) string {
-	digits := fmt.Sprintf("%012x", max(ms, 0))
-	return digits[:8] + "-" + digits[8:] + "-"
-}
-
-// milliOf returns the time of an id, and 0 if it has none.
-func milliOf(id task.ID) int64 {
-	digits := strings.ReplaceAll(string(id), "-", "")
-	ms, err := strconv.ParseInt(digits[:min(12, len(digits))], 16, 64)
-	if err != nil {
-		return 0
-	}
-	return ms
-}
-
-func randomBetween(from, to int64) int64 {
-	if to <= from {
+func randomBetween(from, to task.Time) task.Time {
+	if !to.After(from.Time) {
 		return from
 	}
-	return from + rand.Int64N(to-from)
+	return from.Plus(rand.N(to.Sub(from.Time)))
 }

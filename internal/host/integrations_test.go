@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -16,7 +17,7 @@ import (
 // What is around the answers is the engine's: see its TestResponse.
 func TestIntegrationsAnswer(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Database: filepath.Join(t.TempDir(), "tasks.db"), Parameters: map[string]string{"FailureRate": "0"}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	cfg := Config{Database: filepath.Join(t.TempDir(), "tasks.db"), Worker: workerFunc(func(context.Context, task.Task) error { return nil }), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	host, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

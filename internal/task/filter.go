@@ -41,17 +41,17 @@ const idSlack = time.Minute
 // before. A bound that f does not give is empty.
 func (f Filter) IDs() (from, before ID) {
 	if !f.CreatedFrom.IsZero() {
-		from = firstID(f.CreatedFrom.Plus(-idSlack))
+		from = FirstID(f.CreatedFrom.Plus(-idSlack))
 	}
 	if !f.CreatedBefore.IsZero() {
-		before = firstID(f.CreatedBefore.Plus(idSlack))
+		before = FirstID(f.CreatedBefore.Plus(idSlack))
 	}
 	return from, before
 }
 
-// firstID returns the least id of a moment. It begins with the milliseconds since
+// FirstID returns the least id of a moment. It begins with the milliseconds since
 // 1970, of 48 bits (RFC 9562, UUID version 7).
-func firstID(t Time) ID {
+func FirstID(t Time) ID {
 	var u uuid.UUID
 	binary.BigEndian.PutUint64(u[:8], uint64(min(max(0, t.UnixMilli()), 1<<48-1))<<16)
 	u[6], u[8] = 0x70, 0x80

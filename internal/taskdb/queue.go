@@ -46,7 +46,6 @@ type queued struct {
 	receives  int
 	sentAt    int64 // ms: when it could be received first, or again
 	visibleAt int64 // ms
-	inFlight  bool
 }
 
 func newQueue(db *DB) *Queue {
@@ -197,7 +196,6 @@ func (q *Queue) take(max int) (batch []Received, next int64) {
 			continue // deleted while it waited, or superseded
 		}
 		m.receives++
-		m.inFlight = true
 		message := m.message()
 		batch = append(batch, Received{MessageID: message.ExecutionName(), Body: message.Body(), Receives: m.receives, SentAt: task.AtMilli(m.sentAt), message: m})
 	}
@@ -219,8 +217,8 @@ func (m *queued) message() task.Message {
 func (q *Queue) inFlight(r Received) *queued {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if known := q.known[r.message.key]; known == r.message && known.inFlight {
-		return known
+	if q.known[r.message.key] == r.message {
+		return r.message
 	}
 	return nil
 }
