@@ -12,7 +12,7 @@ import (
 // the one before it has returned: the early ones, StartExecution and Finish, return
 // when they are applied to the open transaction; it or the next one has them on disk.
 // What follows in the chain is on disk with them or after them: if they could not be
-// committed, it is not applied, and its error is ErrLost.
+// committed, it is not applied, and its error is ErrLost. The host's Executions use it.
 type Chain struct {
 	last atomic.Pointer[operation] // the last early one: others are on disk when they return
 }
