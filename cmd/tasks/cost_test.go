@@ -13,6 +13,8 @@ func TestCost(t *testing.T) {
 		{"--failure-rate 0", "state transition     1,000,000    25.00"},
 		{"--failure-rate 1", "state transition     5,000,000    125.00"},
 		{"--failure-rate 0 --batch 1", "SQS request          3,000,000    1.20    3,000,000    1.20"},
+		{"--failure-rate 0 --batch 1", "Lambda request       4,000,000    0.80    4,000,000    0.80"}, // each task is counted by itself
+		{"--failure-rate 1", "metric request       100,000      1.00"},
 		{"--failure-rate 0 --json", `{"item":"API request","price":0.000001,"standard":1000000,"express":1000000}`},
 		{"--measured 3", "state transition     1,000,000    25.00"}, // the fake's have no attempts; the dead one has one, and two more states
 	} {

@@ -43,8 +43,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil && c.out.err != nil {
-		err = fmt.Errorf("write the output: %w", c.out.err)
+	if err == nil {
+		err = c.out.failed()
 	}
 	if err == nil {
 		return exitDone

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -83,6 +84,51 @@ func TestHowItIsCalled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFlagsWithoutAValue gives flags the value of a shell's variable that is not set.
+func TestFlagsWithoutAValue(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, flag string }{
+		{"redrive --all --error-type=", "error-type"},
+		{"redrive --all --label=", "label"},
+		{"redrive --all --created-after=", "created-after"},
+		{"redrive --all --created-before= --dry-run", "created-before"},
+		{"redrive --error-type= " + firstID, "error-type"},
+		{"redrive --api= " + firstID, "api"},
+		{"list --status=", "status"},
+		{"list --error-type=Timeout --label=", "label"},
+		{"list --status=DLQ --status=", "status"},
+		{"submit --idempotency-key= a", "idempotency-key"},
+		{"submit --label=a=b --label= a", "label"},
+		{"submit --lines=", "lines"},
+		{"get --token= " + firstID, "token"},
+		{"stats --aws-profile=", "aws-profile"},
+		{"watch --sign=", "sign"},
+		{"load --api=", "api"},
+		{"cost --measured=1 --api=", "api"},
+		{"console --listen=", "listen"},
+		{"serve --param=", "param"},
+		{"run --script= -", "script"},
+		{"validate --substitute= -", "substitute"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			f := newFakeServer(t)
+			f.add("fail")
+			f.settle()
+			args := strings.Fields(test.args)
+			check(t, f.runIn(t.Context(), "from standard input", args...), result{Code: exitUsage, ErrOut: "tasks: --" + test.flag + " has an empty value: give it one, or leave the flag out\n" +
+				"Run 'tasks " + args[0] + " --help' for usage.\n"})
+			if len(f.reads) > 0 {
+				t.Errorf("got the requests %v, want none", f.reads)
+			}
+		})
+	}
+	t.Run("a label may have one", func(t *testing.T) {
+		t.Parallel()
+		check(t, newFakeServer(t).run(t, "submit", "--label", "team=", "42"), result{Out: firstID + "\n"})
+	})
 }
 
 func TestHelpHasAnExampleOfEveryCommand(t *testing.T) {
@@ -164,12 +210,26 @@ func TestServerErrors(t *testing.T) {
 
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	f := newFakeServer(t)
-	f.add("42")
-	var stderr bytes.Buffer
-	code := run(t.Context(), []string{"list", "--api", f.URL + "/local"}, strings.NewReader(""), fullDisk{}, &stderr, func(string) string { return "" })
-	if want := "tasks: write the output: no space left on device\n"; code != exitFailed || stderr.String() != want {
-		t.Errorf("got code %d and %q, want %d and %q", code, stderr.String(), exitFailed, want)
+	for _, args := range [][]string{
+		{"list"}, {"stats"}, {"watch"},
+		{"watch", "--json", "--interval", "1ms"}, // prints nothing until a task has changed
+		{"watch", firstID}, {"watch", "--json", firstID},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			f := newFakeServer(t)
+			f.add("stuck", "retry")
+			ctx, interrupt := context.WithTimeout(t.Context(), 10*time.Second)
+			defer interrupt()
+			var stderr bytes.Buffer
+			code := run(ctx, append(args, "--api", f.URL+"/local"), strings.NewReader(""), fullDisk{}, &stderr, func(string) string { return "" })
+			if want := "tasks: write the output: no space left on device\n"; code != exitFailed || stderr.String() != want {
+				t.Errorf("got code %d and %q, want %d and %q", code, stderr.String(), exitFailed, want)
+			}
+			if ctx.Err() != nil {
+				t.Error("it went on until it was interrupted")
+			}
+		})
 	}
 }
 

@@ -46,6 +46,14 @@ func (o *output) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// failed returns the error of the first Write that failed.
+func (o *output) failed() error {
+	if o.err != nil {
+		return fmt.Errorf("write the output: %w", o.err)
+	}
+	return nil
+}
+
 func (o *output) printf(format string, args ...any) { fmt.Fprintf(o, format, args...) }
 
 // json prints v on a line of its own.

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tasks/internal/client"
 )
@@ -44,8 +46,12 @@ that was waited for ended in the DLQ.`,
   tasks redrive 01939a3e-7c00-7000-8000-000000000001`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkValues(cmd); err != nil {
+				return err
+			}
 			c.running = true
+			return nil
 		},
 	}
 	for _, command := range []*cobra.Command{
@@ -64,6 +70,21 @@ that was waited for ended in the DLQ.`,
 	}
 	root.AddCommand(newServeCommand(c), newValidateCommand(c), newRunCommand(c))
 	return root
+}
+
+// checkValues refuses a flag that is given with an empty value, as it is when a
+// script's variable is not set: to the commands "" is a flag that is not given.
+func checkValues(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if slices.Contains(values, "") {
+			err = usagef("--%s has an empty value: give it one, or leave the flag out", f.Name)
+		}
+	})
+	return err
 }
 
 // addFlags adds the flags of every client command.

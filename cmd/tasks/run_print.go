@@ -19,12 +19,12 @@ type runPrinter struct {
 	table  *table
 	start  time.Time
 	last   time.Time
-	states map[int64]string // of each event
+	states runStates
 	all    []asl.HistoryEvent
 }
 
 func (c *cli) newRunPrinter() *runPrinter {
-	return &runPrinter{out: c.out, json: c.json, states: map[int64]string{}}
+	return &runPrinter{out: c.out, json: c.json, states: newRunStates()}
 }
 
 func (p *runPrinter) events(events []asl.HistoryEvent) {
@@ -41,12 +41,7 @@ func (p *runPrinter) events(events []asl.HistoryEvent) {
 			p.table = newTable(p.out, column{"TIME", 9}, column{"ID", 5}, column{"EVENT", 24}, column{"STATE", 20}, column{"DETAILS", 60})
 		}
 		d := detailsOf(e)
-		// Events between a state's entry and its exit don't name the state.
-		state := d.Name
-		if state == "" && !strings.HasPrefix(e.Type, "Execution") {
-			state = p.states[e.PreviousID]
-		}
-		p.states[e.ID] = state
+		state := p.states.of(e, d.Name)
 		p.table.row(p.offset(e.Time), strconv.FormatInt(e.ID, 10), e.Type, state, d.String())
 	}
 }

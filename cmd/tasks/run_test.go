@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // charge has what a script can show: retries, a timeout, a catcher, a wait.
@@ -139,6 +141,79 @@ SUCCEEDED after 1m12.5s
 			t.Errorf("got %+v, want success", got)
 		}
 	})
+}
+
+// TestRunNamesStates looks at events that don't name their state. The event before
+// theirs is often of another branch.
+func TestRunNamesStates(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		definition, input string
+		want              []string
+	}{
+		"of a Parallel state that is tried again": {
+			`{"StartAt": "P", "States": {"P": {"Type": "Parallel", "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}], "End": true, "Branches": [
+				{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 5, "End": true}}},
+				{"StartAt": "F", "States": {"F": {"Type": "Fail"}}}]}}}`, `{}`,
+			[]string{
+				"ParallelStateEntered P", "ParallelStateStarted P", "WaitStateEntered W", "FailStateEntered F", "WaitStateAborted W",
+				"ParallelStateStarted P", "WaitStateEntered W", "FailStateEntered F", "WaitStateAborted W", "ParallelStateFailed P",
+			},
+		},
+		"of a Parallel state in another": {
+			`{"StartAt": "O", "States": {"O": {"Type": "Parallel", "Next": "C", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}], "Branches": [
+				{"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 9, "End": true}}},
+				{"StartAt": "I", "States": {"I": {"Type": "Parallel", "Next": "F", "Branches": [{"StartAt": "B", "States": {"B": {"Type": "Wait", "Seconds": 1, "End": true}}}]}, "F": {"Type": "Fail"}}},
+				{"StartAt": "J", "States": {"J": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "D", "States": {"D": {"Type": "Wait", "Seconds": 9, "End": true}}}]}}}]},
+				"C": {"Type": "Pass", "End": true}}}`, `{}`,
+			[]string{
+				"ParallelStateEntered O", "ParallelStateStarted O", "WaitStateEntered A",
+				"ParallelStateEntered I", "ParallelStateStarted I", "ParallelStateEntered J", "ParallelStateStarted J", "WaitStateEntered B", "WaitStateEntered D",
+				"WaitStateExited B", "ParallelStateSucceeded I", "ParallelStateExited I", "FailStateEntered F",
+				"WaitStateAborted A", "WaitStateAborted D", "ParallelStateAborted J", "ParallelStateFailed O",
+				"ParallelStateExited O", "PassStateEntered C", "PassStateExited C",
+			},
+		},
+		"of a Map state that tolerates one failure": {
+			`{"StartAt": "M", "States": {"M": {"Type": "Map", "ToleratedFailureCount": 1, "End": true, "ItemProcessor": {"StartAt": "W", "States": {
+				"W": {"Type": "Wait", "SecondsPath": "$.wait", "Next": "V"}, "V": {"Type": "Wait", "SecondsPath": "$.then", "End": true}}}}}}`,
+			`[{"wait": 1}, {"wait": 2}, {"wait": 9}]`,
+			[]string{
+				"MapStateEntered M", "MapStateStarted M", "MapIterationStarted M", "MapIterationStarted M", "MapIterationStarted M",
+				"WaitStateEntered W", "WaitStateEntered W", "WaitStateEntered W",
+				"WaitStateExited W", "WaitStateEntered V", "MapIterationFailed M", "WaitStateExited W", "WaitStateEntered V",
+				"MapIterationFailed M", "MapIterationAborted M", "WaitStateAborted W", "MapStateFailed M",
+			},
+		},
+		"of a task that failed, and is stopped": {
+			`{"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true, "Branches": [
+				{"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": true}}},
+				{"StartAt": "U", "States": {"U": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": true}}}]}}}`, `{}`,
+			[]string{
+				"ParallelStateEntered P", "ParallelStateStarted P", "TaskStateEntered T", "TaskScheduled T", "TaskStateEntered U", "TaskScheduled U", "TaskStarted T", "TaskStarted U",
+				"TaskFailed U", "TaskStateAborted T", "TaskStateAborted U", "ParallelStateFailed P",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"run", write(t, "states.json", test.definition), "--input", test.input}
+			if strings.Contains(test.definition, "sns") {
+				args = append(args, "--script", write(t, "answers.json", `{"T": {"output": 1, "seconds": 5}, "U": {"error": "E"}}`))
+			}
+			printed := runWith(t.Context(), "", nil, args...)
+			var got []string
+			for line := range strings.Lines(printed.Out) {
+				// TIME, ID, EVENT and STATE
+				if fields := strings.Fields(line); len(fields) > 3 && strings.HasSuffix(fields[0], "s") && !strings.HasPrefix(fields[2], "Execution") {
+					got = append(got, fields[2]+" "+fields[3])
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s%s", diff, printed.ErrOut)
+			}
+		})
+	}
 }
 
 func TestRunInRealTime(t *testing.T) {

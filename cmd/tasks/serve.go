@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -64,6 +66,9 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	if err := errors.Join(checkToken(o.token), checkListen(o.listen, o.token)); err != nil {
 		return err
 	}
+	if err := checkDatabase(o.database); err != nil {
+		return err
+	}
 	if o.maxBacklog < 0 {
 		return usagef("--max-backlog %d: want 0 or more", o.maxBacklog)
 	}
@@ -87,6 +92,17 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	}
 	fmt.Fprintf(stdout, "API       http://%[1]s/local/tasks\nConsole   http://%[1]s/\nDatabase  %[2]s\nStop it with Ctrl-C.\n", listener.Addr(), o.database)
 	return h.Serve(ctx, listener)
+}
+
+// checkDatabase refuses what SQLite takes for more than a file's path, and a folder.
+func checkDatabase(path string) error {
+	if path == ":memory:" || strings.HasPrefix(path, "file:") {
+		return usagef("--db %s: want the path of a file, such as %s", path, defaultDatabase)
+	}
+	if info, err := os.Stat(path); strings.HasSuffix(path, "/") || err == nil && info.IsDir() {
+		return usagef("--db %s: that is a folder; want the path of a file, such as %s", path, filepath.Join(path, "tasks.db"))
+	}
+	return nil
 }
 
 // newLogger returns a logger of JSON, one record a line, in which nothing from a

@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestServeRefuses(t *testing.T) {
@@ -47,6 +49,34 @@ func TestServeRefuses(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Dir(db)); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("something was made in %s: %v", filepath.Dir(db), err)
+			}
+		})
+	}
+}
+
+// TestServeRefusesWhatIsNoFile has a working directory of its own, to see that nothing
+// is left in it.
+func TestServeRefusesWhatIsNoFile(t *testing.T) {
+	for name, test := range map[string]struct{ db, want string }{
+		"no path":                    {"", "--db has an empty value: give it one, or leave the flag out"},
+		"memory":                     {":memory:", "--db :memory:: want the path of a file, such as .tasks/tasks.db"},
+		"a URI":                      {"file:tasks.db?mode=memory", "--db file:tasks.db?mode=memory: want the path of a file, such as .tasks/tasks.db"},
+		"a folder":                   {"folder", "--db folder: that is a folder; want the path of a file, such as folder/tasks.db"},
+		"a folder that is not there": {"new/", "--db new/: that is a folder; want the path of a file, such as new/tasks.db"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if err := os.Mkdir("folder", 0o700); err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+			defer stop()
+			check(t, runWith(ctx, "", nil, "serve", "--listen", "127.0.0.1:0", "--db", test.db),
+				result{Code: exitUsage, ErrOut: "tasks: " + test.want + "\nRun 'tasks serve --help' for usage.\n"})
+			files, err := filepath.Glob("*")
+			hidden, _ := filepath.Glob("*/*")
+			if all := append(files, hidden...); err != nil || !slices.Equal(all, []string{"folder"}) {
+				t.Errorf("got the files %v, %v, want none but the folder", all, err)
 			}
 		})
 	}

@@ -58,7 +58,7 @@ Times are UTC. With --json, print every task that changed, one a line.`,
 
 func (c *cli) watchTask(ctx context.Context, cl *client.Client, id task.ID, interval time.Duration) error {
 	var show func(api.Summary) error
-	t, err := follow(ctx, cl, id, interval, interval, func(t api.Detail) error {
+	tell := func(t api.Detail) error {
 		if c.json {
 			return c.out.json(t)
 		}
@@ -66,6 +66,12 @@ func (c *cli) watchTask(ctx context.Context, cl *client.Client, id task.ID, inte
 			show = c.changePrinter()
 		}
 		return show(t.Summary)
+	}
+	t, err := follow(ctx, cl, id, interval, interval, func(t api.Detail) error {
+		if err := tell(t); err != nil {
+			return err
+		}
+		return c.out.failed()
 	})
 	switch {
 	case err != nil:
@@ -103,6 +109,9 @@ func (c *cli) watchNewest(ctx context.Context, cl *client.Client, interval time.
 	for {
 		if !c.json {
 			counts.show(now.stats)
+		}
+		if err := c.out.failed(); err != nil {
+			return err // or it would go on for nobody
 		}
 		if pause(ctx, interval) != nil {
 			return nil // that is how one leaves
