@@ -29,11 +29,16 @@ const maxUntold = 5 * time.Minute
 // attempt: if the workflow can't come to one, another run doesn't either.
 const maxRestarts = 3
 
+// maxSends is how often the message of a task is sent again that no execution is known
+// of: the checks of two weeks. An EXPRESS workflow that can't come to an attempt leaves
+// no other trace.
+const maxSends = 30
+
 // decide returns what the open task t needs, now that its execution has the
 // status exec.
 //
 //	record              execution  lease    action
-//	PENDING             untold     -        send
+//	PENDING             untold     -        send, after maxSends checks deadLetter
 //	PENDING             running    -        leave
 //	PENDING             closed     -        restart, after maxRestarts deadLetter
 //	PROCESSING, FAILED  running    -        leave
@@ -48,9 +53,9 @@ func decide(t task.Task, exec task.ExecutionStatus, now time.Time) action {
 	switch {
 	case exec == task.ExecutionRunning:
 		return leave
-	case t.Status == task.Pending && exec == untold:
+	case t.Status == task.Pending && exec == untold && t.Checks < maxSends:
 		return send
-	case t.Status == task.Pending && t.Run-claimedRun(t) <= maxRestarts:
+	case t.Status == task.Pending && exec != untold && t.Run-claimedRun(t) <= maxRestarts:
 		return restart
 	case t.LeaseUntil.After(now):
 		return leave

@@ -28,6 +28,17 @@ func TestDecideRestartsOnlySoOften(t *testing.T) {
 	}
 }
 
+func TestDecideSendsOnlySoOften(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for checks, want := range map[int]action{0: send, maxSends - 1: send, maxSends: deadLetter} {
+		left := task.Task{Status: task.Pending, Run: 1, Checks: checks, UpdatedAt: task.At(now.Add(-time.Hour))}
+		if got := decide(left, untold, now); got != want {
+			t.Errorf("after %d checks: got %s, want %s", checks, got, want)
+		}
+	}
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	now := task.AtMilli(1_733_459_610_000)
