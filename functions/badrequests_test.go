@@ -395,7 +395,7 @@ func TestBadRequestsOnOneMachine(t *testing.T) {
 		err = db.Finish(t.Context(), task.FinishRequest{ID: ordinary, Token: "token", Now: now, Retention: time.Hour})
 	}
 	if err == nil {
-		_, _, err = db.DeadLetter(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: task.Message{TaskID: dead, Run: 1}, Error: "WorkerError"}, Now: now, Retention: time.Hour})
+		_, _, err = db.MarkDead(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: task.Message{TaskID: dead, Run: 1}, Error: "WorkerError"}, Now: now, Retention: time.Hour})
 	}
 	if err == nil {
 		err = db.Close()

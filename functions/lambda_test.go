@@ -253,10 +253,10 @@ func givenFor(t *testing.T, event string, body []byte, table string) {
 	d := task.New(dead, "43", ago)
 	err = tasktest.Create(t.Context(), store, d)
 	letter := task.MarkRequest{DeadLetter: task.DeadLetter{Message: d.Message(), Error: "WorkerError"}, Now: task.At(ago), Retention: 24 * time.Hour}
-	_, _, err1 := store.DeadLetter(t.Context(), letter)
+	_, _, err1 := store.MarkDead(t.Context(), letter)
 	_, _, err2 := store.Redrive(t.Context(), task.Message{TaskID: dead}, task.At(ago))
 	letter.DeadLetter.Message.Run = 2
-	_, _, err3 := store.DeadLetter(t.Context(), letter)
+	_, _, err3 := store.MarkDead(t.Context(), letter)
 	if err := errors.Join(err, err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func newSystem() *system {
 	s.store.Put(task.New(ordinary, "42", time.Now()))
 	d := task.New(dead, "43", time.Now())
 	d.Run = 2
-	d.DeadLetter(task.MarkRequest{DeadLetter: task.DeadLetter{Message: d.Message()}, Now: task.At(time.Now())})
+	d.MarkDead(task.MarkRequest{DeadLetter: task.DeadLetter{Message: d.Message()}, Now: task.At(time.Now())})
 	s.store.Put(d)
 	return s
 }

@@ -74,7 +74,7 @@ func (h *Handler) mark(ctx context.Context, l *letter) error {
 		}
 		return nil
 	}
-	l.outcome, l.record, err = h.Store.DeadLetter(ctx, task.MarkRequest{DeadLetter: l.dead, Now: now, Retention: h.Retention})
+	l.outcome, l.record, err = h.Store.MarkDead(ctx, task.MarkRequest{DeadLetter: l.dead, Now: now, Retention: h.Retention})
 	if err != nil {
 		return fmt.Errorf("mark task %s: %w", l.dead.TaskID, err)
 	}

@@ -227,11 +227,11 @@ func TestHandleReportsWhatItCouldNotDo(t *testing.T) {
 		counted         int // after the second delivery
 	}{
 		{
-			"a mark", func(b *bench) { b.store.FailBefore("DeadLetter", unavailable) },
+			"a mark", func(b *bench) { b.store.FailBefore("MarkDead", unavailable) },
 			[]string{"dead"}, []string{"malformed", "stale"}, 3,
 		},
 		{
-			"a mark whose answer got lost", func(b *bench) { b.store.FailAfter("DeadLetter", errors.New("odd")) },
+			"a mark whose answer got lost", func(b *bench) { b.store.FailAfter("MarkDead", errors.New("odd")) },
 			[]string{"dead"}, []string{"malformed", "stale"}, 3,
 		},
 		{

@@ -20,7 +20,7 @@ const id = task.ID("01939a3e-7c00-7000-8000-000000000001")
 func newHandler() (*Handler, *tasktest.Store, *tasktest.Queue) {
 	store, queue := tasktest.NewStore(), tasktest.NewQueue()
 	dead := task.New(id, "42", time.Now())
-	dead.DeadLetter(task.MarkRequest{DeadLetter: task.DeadLetter{Message: dead.Message()}, Now: task.At(time.Now())})
+	dead.MarkDead(task.MarkRequest{DeadLetter: task.DeadLetter{Message: dead.Message()}, Now: task.At(time.Now())})
 	store.Put(dead)
 	return &Handler{Store: store, Queue: queue, Log: slog.New(slog.DiscardHandler)}, store, queue
 }
@@ -104,7 +104,7 @@ func TestHandleRedrivesMany(t *testing.T) {
 		die := func(id task.ID, run int) {
 			d := task.New(id, "42", time.Now())
 			d.Run, d.Labels = run, map[string]string{"team": "billing"}
-			d.DeadLetter(task.MarkRequest{DeadLetter: task.DeadLetter{Message: d.Message(), Error: "WorkerError"}, Now: task.At(time.Now())})
+			d.MarkDead(task.MarkRequest{DeadLetter: task.DeadLetter{Message: d.Message(), Error: "WorkerError"}, Now: task.At(time.Now())})
 			store.Put(d)
 		}
 		for range 5 {
@@ -193,7 +193,7 @@ func TestHandleRedrivesManyUntilTheStoreIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	dead := task.New(second, "42", time.Now().Add(-time.Hour))
-	dead.DeadLetter(task.MarkRequest{DeadLetter: task.DeadLetter{Message: dead.Message()}, Now: task.At(time.Now().Add(-time.Minute))})
+	dead.MarkDead(task.MarkRequest{DeadLetter: task.DeadLetter{Message: dead.Message()}, Now: task.At(time.Now().Add(-time.Minute))})
 	store.Put(dead)
 	store.FailBefore("Redrive", nil) // the first works
 	store.FailBefore("Redrive", task.Errorf(task.Unavailable, "away"))

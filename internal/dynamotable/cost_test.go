@@ -135,8 +135,8 @@ func live(t *testing.T, table *dynamotable.Table, answer string, failures int) {
 		return
 	}
 	letter := task.DeadLetter{Message: submitted.Message(), Error: "WorkerError", Cause: `{"errorMessage":"simulated failure","errorType":"WorkerError"}`, ExecutionID: execution}
-	if outcome, _, err := table.DeadLetter(t.Context(), task.MarkRequest{DeadLetter: letter, Now: now, Retention: retention}); err != nil || outcome != task.Marked {
-		t.Fatalf("DeadLetter: got %v, %v", outcome, err)
+	if outcome, _, err := table.MarkDead(t.Context(), task.MarkRequest{DeadLetter: letter, Now: now, Retention: retention}); err != nil || outcome != task.Marked {
+		t.Fatalf("MarkDead: got %v, %v", outcome, err)
 	}
 }
 

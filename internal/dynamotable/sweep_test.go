@@ -76,7 +76,7 @@ func (s *subject) failed(token string) {
 
 func (s *subject) dead() {
 	s.t.Helper()
-	_, _, err := s.table.DeadLetter(s.t.Context(), s.deadLetter())
+	_, _, err := s.table.MarkDead(s.t.Context(), s.deadLetter())
 	s.must(err)
 }
 
@@ -137,7 +137,7 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 	}
 	get := func(ctx context.Context, s *subject) (any, error) { return s.table.Get(ctx, s.ID) }
 	mark := func(ctx context.Context, s *subject) (any, error) {
-		outcome, marked, err := s.table.DeadLetter(ctx, s.deadLetter())
+		outcome, marked, err := s.table.MarkDead(ctx, s.deadLetter())
 		return results{outcome, marked}, err
 	}
 	redrive := func(ctx context.Context, s *subject) (any, error) {
@@ -184,8 +184,8 @@ func TestTableWhicheverRequestIsHit(t *testing.T) {
 		call("Finish, a failure", "an answer", claimed, finish("first", &task.Failure{Type: "T", Message: "m"})),
 		call("Finish, a second attempt", large, retried, finish("second", nil)),
 		call("Finish, of an attempt that lost the task", "an answer", retried, finish("first", nil)),
-		call("DeadLetter", "an answer", failed, mark),
-		call("DeadLetter, of a task that is not there", "an answer", nothing, mark),
+		call("MarkDead", "an answer", failed, mark),
+		call("MarkDead, of a task that is not there", "an answer", nothing, mark),
 		call("Redrive", "an answer", dead, redrive),
 		call("Redrive, of a task that is not dead", "an answer", failed, redrive),
 		call("Restart", "an answer", created, restart),

@@ -124,11 +124,11 @@ func guessFinish(r task.FinishRequest) *guess {
 	return &guess{condition, change}
 }
 
-// DeadLetter implements task.Store.
-func (t *Table) DeadLetter(ctx context.Context, r task.MarkRequest) (task.MarkOutcome, task.Task, error) {
+// MarkDead implements task.Store.
+func (t *Table) MarkDead(ctx context.Context, r task.MarkRequest) (task.MarkOutcome, task.Task, error) {
 	var outcome task.MarkOutcome
 	after, err := t.update(ctx, r.TaskID, nil, func(_ record, current *task.Task) error {
-		outcome = current.DeadLetter(r)
+		outcome = current.MarkDead(r)
 		return nil
 	})
 	if task.IsKind(err, task.NotFound) {

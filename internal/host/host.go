@@ -65,6 +65,22 @@ type Config struct {
 	Intercept taskdb.Interceptor
 }
 
+// How much is done at once.
+const (
+	// concurrency is how many Task states run at once, nearly all of them attempts: the
+	// concurrent executions that Lambda grants an account by default.
+	concurrency = 1000
+	// pollers is how many batches of the task queue are handled at once. On AWS
+	// the event source mapping's MaximumConcurrency says it, to stay below the
+	// quota of StartExecution; here starts cost next to nothing.
+	pollers = 8
+	// monitors is the same for the dead letter queue.
+	monitors = 2
+	// maxFired is how many timers that are due are handled at once: enough to
+	// share commits, and few when a host finds a hundred thousand of them due.
+	maxFired = 256
+)
+
 // Host is the system on one machine.
 type Host struct {
 	db              *taskdb.DB

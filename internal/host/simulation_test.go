@@ -202,7 +202,7 @@ var down = task.Errorf(task.Unavailable, "the process is dead")
 
 // written are the operations that change records.
 var written = map[string]bool{
-	"Create": true, "Claim": true, "Finish": true, "DeadLetter": true, "Redrive": true, "Restart": true, "Defer": true,
+	"Create": true, "Claim": true, "Finish": true, "MarkDead": true, "Redrive": true, "Restart": true, "Defer": true,
 }
 
 // intercept is between the host and its file. An operation takes its time, and

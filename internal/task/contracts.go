@@ -32,9 +32,9 @@ type Store interface {
 	Claim(ctx context.Context, r ClaimRequest) (ClaimOutcome, Task, error)
 	// Finish applies Task.Finish.
 	Finish(ctx context.Context, r FinishRequest) error
-	// DeadLetter applies Task.DeadLetter. A task that is not there is Stale.
+	// MarkDead applies Task.MarkDead. A task that is not there is Stale.
 	// It returns the record after it, without its answer.
-	DeadLetter(ctx context.Context, r MarkRequest) (MarkOutcome, Task, error)
+	MarkDead(ctx context.Context, r MarkRequest) (MarkOutcome, Task, error)
 	// Redrive applies Task.Redrive; queued is as Create's.
 	Redrive(ctx context.Context, m Message, now Time) (t Task, queued bool, err error)
 	// Restart applies Task.Restart; queued is as Create's.

@@ -20,7 +20,7 @@
 //
 // A run is one journey from PENDING to a final status under one workflow
 // execution, named "{taskId}-{run}". The rules by which a record moves are the
-// methods Claim, Finish, DeadLetter, Redrive, Restart and Defer of Task: pure
+// methods Claim, Finish, MarkDead, Redrive, Restart and Defer of Task: pure
 // functions of the record and the request, so that every Store applies the
 // same ones.
 package task

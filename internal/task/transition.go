@@ -163,9 +163,9 @@ const (
 	Malformed MarkOutcome = "malformed" // not a dead letter: quarantined
 )
 
-// DeadLetter applies r to the record: only one of the same run that is not
+// MarkDead applies r to the record: only one of the same run that is not
 // final is marked, and by a bare queue message only one that is PENDING.
-func (t *Task) DeadLetter(r MarkRequest) MarkOutcome {
+func (t *Task) MarkDead(r MarkRequest) MarkOutcome {
 	switch {
 	case t.Run != r.Run || t.Status == Processed:
 		return Stale

@@ -252,7 +252,7 @@ func TestTransitionsLeaveCopiesAlone(t *testing.T) {
 	held := processing(0)
 	moving := held
 	moving.Claim(task.ClaimRequest{Message: held.Message(), ExecutionID: "execution", RetryCount: 1, Token: "token", Now: at(50), Lease: lease})
-	moving.DeadLetter(task.MarkRequest{DeadLetter: task.DeadLetter{Message: held.Message(), Error: "E"}, Now: at(60)})
+	moving.MarkDead(task.MarkRequest{DeadLetter: task.DeadLetter{Message: held.Message(), Error: "E"}, Now: at(60)})
 	wantTask(t, processing(0), held)
 }
 
@@ -353,7 +353,7 @@ func TestDeadLetter(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			got := row.before
-			if outcome := got.DeadLetter(task.MarkRequest{DeadLetter: row.d, Now: at(30), Retention: retention}); outcome != row.want {
+			if outcome := got.MarkDead(task.MarkRequest{DeadLetter: row.d, Now: at(30), Retention: retention}); outcome != row.want {
 				t.Errorf("got outcome %q, want %q", outcome, row.want)
 			}
 			wantTask(t, row.after, got)

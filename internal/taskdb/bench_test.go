@@ -40,7 +40,7 @@ func fill(b *testing.B, db *DB, n int) {
 				token := uuid.NewString()
 				r.Claim(task.ClaimRequest{Message: r.Message(), ExecutionID: "arn:aws:states:local:000000000000:execution:TaskStateMachine:" + r.Message().ExecutionName(), Token: token, Now: now, Lease: time.Minute})
 				if i%50 == 0 {
-					r.DeadLetter(task.MarkRequest{DeadLetter: task.DeadLetter{Message: r.Message(), Error: "WorkerError", Cause: "no luck"}, Now: now, Retention: time.Hour})
+					r.MarkDead(task.MarkRequest{DeadLetter: task.DeadLetter{Message: r.Message(), Error: "WorkerError", Cause: "no luck"}, Now: now, Retention: time.Hour})
 				} else if _, err := r.Finish(task.FinishRequest{ID: r.ID, Token: token, Now: now, Retention: time.Hour}); err != nil {
 					return err
 				}

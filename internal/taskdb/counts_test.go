@@ -77,7 +77,7 @@ func TestCounts(t *testing.T) {
 			step(db.Finish(t.Context(), task.FinishRequest{ID: s.ID, Token: "token", Now: now, Retention: time.Hour}))
 			want[task.Processed]++
 		case 4, 5, 6:
-			_, _, err := db.DeadLetter(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: m}, Now: now, Retention: time.Hour})
+			_, _, err := db.MarkDead(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: m}, Now: now, Retention: time.Hour})
 			step(err)
 			want[task.DLQ]++
 		}

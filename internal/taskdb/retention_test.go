@@ -28,7 +28,7 @@ func finish(t *testing.T, db *DB, answer string, dead bool) task.ID {
 	errs[0] = db.Create(t.Context(), task.Submission{Task: record, Key: &task.IdempotencyKey{Name: string(id)}})[0].Err
 	_, errs[1] = db.StartExecution(t.Context(), Execution{Message: m, Status: task.ExecutionRunning, Journal: []byte(strings.Repeat("x", 300))})
 	if dead {
-		_, _, errs[2] = db.DeadLetter(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: m, Error: "WorkerError"}, Now: now, Retention: week})
+		_, _, errs[2] = db.MarkDead(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: m, Error: "WorkerError"}, Now: now, Retention: week})
 	} else {
 		_, _, errs[3] = db.Claim(t.Context(), task.ClaimRequest{Message: m, ExecutionID: "e", Token: "token", Now: now, Lease: time.Minute})
 		errs[4] = db.Finish(t.Context(), task.FinishRequest{ID: id, Token: "token", Now: now, Retention: week})
@@ -127,7 +127,7 @@ func TestWhatIsOpenOrRedrivenIsNotRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, _, err = db.DeadLetter(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: task.Message{TaskID: late, Run: 2}, Error: "WorkerError"}, Now: task.At(time.Now()), Retention: week})
+		_, _, err = db.MarkDead(t.Context(), task.MarkRequest{DeadLetter: task.DeadLetter{Message: task.Message{TaskID: late, Run: 2}, Error: "WorkerError"}, Now: task.At(time.Now()), Retention: week})
 		if err != nil {
 			t.Fatal(err)
 		}

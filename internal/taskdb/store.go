@@ -129,10 +129,10 @@ func (db *DB) Finish(ctx context.Context, r task.FinishRequest) error {
 	return db.change(ctx, Operation{Name: "Finish", Task: r.ID, early: true}, func(_ *tx, changed *row) (bool, error) { return changed.Finish(r) })
 }
 
-// DeadLetter implements task.Store.
-func (db *DB) DeadLetter(ctx context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
-	err = db.change(ctx, Operation{Name: "DeadLetter", Task: r.TaskID}, func(_ *tx, changed *row) (bool, error) {
-		outcome = changed.DeadLetter(r)
+// MarkDead implements task.Store.
+func (db *DB) MarkDead(ctx context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
+	err = db.change(ctx, Operation{Name: "MarkDead", Task: r.TaskID}, func(_ *tx, changed *row) (bool, error) {
+		outcome = changed.MarkDead(r)
 		changed.visibleAt = 0 // one that was never started has its message on the queue
 		t = changed.Task
 		t.Answer = ""

@@ -81,10 +81,10 @@ func (t *table) Finish(ctx context.Context, r task.FinishRequest) error {
 	return do(ctx, t.cloud, t.key("finish", r.ID), func() error { return t.changed(r.ID, t.store.Finish(context.Background(), r)) })
 }
 
-// DeadLetter implements task.Store.
-func (t *table) DeadLetter(ctx context.Context, r task.MarkRequest) (task.MarkOutcome, task.Task, error) {
+// MarkDead implements task.Store.
+func (t *table) MarkDead(ctx context.Context, r task.MarkRequest) (task.MarkOutcome, task.Task, error) {
 	a, err := call(ctx, t.cloud, t.key("mark", r.TaskID), func() (a after[task.MarkOutcome], err error) {
-		a.outcome, a.record, err = t.store.DeadLetter(context.Background(), r)
+		a.outcome, a.record, err = t.store.MarkDead(context.Background(), r)
 		return a, t.changed(r.TaskID, err)
 	})
 	return a.outcome, a.record, err

@@ -172,10 +172,10 @@ func (s *Store) Finish(_ context.Context, r task.FinishRequest) error {
 	return err
 }
 
-// DeadLetter implements task.Store.
-func (s *Store) DeadLetter(_ context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
-	t, err = s.update("DeadLetter", r.TaskID, func(t *task.Task) error {
-		outcome = t.DeadLetter(r)
+// MarkDead implements task.Store.
+func (s *Store) MarkDead(_ context.Context, r task.MarkRequest) (outcome task.MarkOutcome, t task.Task, err error) {
+	t, err = s.update("MarkDead", r.TaskID, func(t *task.Task) error {
+		outcome = t.MarkDead(r)
 		return nil
 	})
 	if task.IsKind(err, task.NotFound) {

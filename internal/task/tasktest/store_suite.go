@@ -149,9 +149,9 @@ func exerciseUnknown(t *testing.T, open func(t *testing.T) task.Store) {
 	wantKind(t, "Finish", err, task.NotFound)
 	err = store.Finish(ctx, task.FinishRequest{ID: id, Token: "token", Now: now, Err: &task.Failure{Type: "T", Message: "m"}})
 	wantKind(t, "Finish", err, task.NotFound)
-	outcome, _, err := store.DeadLetter(ctx, task.MarkRequest{DeadLetter: task.DeadLetter{Message: m}, Now: now, Retention: retention})
-	if wantKind(t, "DeadLetter", err, ""); outcome != task.Stale {
-		t.Errorf("DeadLetter: got %q, want %q", outcome, task.Stale)
+	outcome, _, err := store.MarkDead(ctx, task.MarkRequest{DeadLetter: task.DeadLetter{Message: m}, Now: now, Retention: retention})
+	if wantKind(t, "MarkDead", err, ""); outcome != task.Stale {
+		t.Errorf("MarkDead: got %q, want %q", outcome, task.Stale)
 	}
 	_, _, err = store.Redrive(ctx, task.Message{TaskID: id}, now)
 	wantKind(t, "Redrive", err, task.NotFound)

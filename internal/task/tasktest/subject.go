@@ -162,14 +162,14 @@ func (s *subject) mark(want task.MarkOutcome, d task.DeadLetter) {
 	s.t.Helper()
 	s.pass(time.Second)
 	r := task.MarkRequest{DeadLetter: d, Now: s.now, Retention: retention}
-	if got := s.want.DeadLetter(r); got != want {
-		s.t.Fatalf("Task.DeadLetter: got %q, want %q", got, want)
+	if got := s.want.MarkDead(r); got != want {
+		s.t.Fatalf("Task.MarkDead: got %q, want %q", got, want)
 	}
-	outcome, got, err := s.store.DeadLetter(s.t.Context(), r)
+	outcome, got, err := s.store.MarkDead(s.t.Context(), r)
 	if err != nil || outcome != want {
-		s.t.Fatalf("DeadLetter: got %q, %v, want %q", outcome, err, want)
+		s.t.Fatalf("MarkDead: got %q, %v, want %q", outcome, err, want)
 	}
-	s.equal("DeadLetter", withoutAnswer(s.want), got)
+	s.equal("MarkDead", withoutAnswer(s.want), got)
 	s.check()
 }
 
