@@ -61,8 +61,8 @@ type DB struct {
 // there. The file is the user's alone from then on, whatever its mode was and
 // whatever the umask is, and so is a folder that is made; the mode of one that
 // is there is left as it is. A file that another host has open, that a newer
-// version has written, that is no file of ours, that belongs to another user or
-// that is damaged is an error that says so.
+// version has written, that is no file of ours, that belongs to another user, that has
+// two names or that is damaged is an error that says so.
 func Open(path string) (*DB, error) {
 	return OpenIntercepted(path, func(_ Operation, do func() error) error { return do() })
 }
@@ -131,28 +131,27 @@ func makeFolder(path string) error {
 	return errors.Join(os.MkdirAll(path, folderMode), os.Chmod(path, folderMode)) // whatever the umask is
 }
 
-// realPath returns the path of the file itself if path is that of a link: the lock and
-// SQLite's log go by the name. The file need not be there, nor what a link leads to.
+// realPath returns the path of the file itself, which it makes if it is not there: path
+// may be that of a link, and the lock and SQLite's log go by the name.
 func realPath(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return real, err
 	}
-	if target, err := os.Readlink(path); err == nil {
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
-		}
-		path = target
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, fileMode)
+	if err == nil {
+		err = f.Close()
 	}
-	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
-	return filepath.Join(folder, filepath.Base(path)), err
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
 }
 
-// takeFile makes the file if it is not there, makes it and the files beside it the
-// user's alone, and returns its size. SQLite gives the files that it makes the
+// takeFile makes the file and those beside it the user's alone, and returns its size. SQLite gives the files that it makes the
 // mode of this one.
 func takeFile(path string) (size int64, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, fileMode)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return 0, err
 	}

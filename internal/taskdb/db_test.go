@@ -61,10 +61,12 @@ func TestOpenRefuses(t *testing.T) {
 			t.Cleanup(func() { db.Close() })
 		}, "in use by another host"},
 		{"a file that another host has open by another name", func(t *testing.T, path string) {
-			if err := os.Symlink("real.db", path); err != nil { // real.db is not there yet
-				t.Fatal(err)
+			for from, to := range map[string]string{path: "link.db", filepath.Join(filepath.Dir(path), "link.db"): "real.db"} { // which is not there yet
+				if err := os.Symlink(to, from); err != nil {
+					t.Fatal(err)
+				}
 			}
-			db, err := Open(filepath.Join(filepath.Dir(path), "real.db"))
+			db, err := Open(path) // by links that lead nowhere yet; for the next one they do
 			if err != nil {
 				t.Fatal(err)
 			}
