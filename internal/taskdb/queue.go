@@ -55,7 +55,9 @@ func newQueue(db *DB) *Queue {
 // Queue returns the task queue.
 func (db *DB) Queue() *Queue { return db.queue }
 
-const selectQueued = `SELECT id, run, receives, updated_at, visible_at FROM tasks WHERE live = 1 AND visible_at > 0 ORDER BY id`
+// The record's time of a delay counts too: its clock follows the machine's forward, and
+// the queue's only when the file is opened.
+const selectQueued = `SELECT id, run, receives, updated_at, max(visible_at, next_attempt_at) FROM tasks WHERE live = 1 AND visible_at > 0 ORDER BY id`
 
 // load reads what is on the queue from the file.
 func (q *Queue) load() error {

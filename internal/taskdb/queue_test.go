@@ -3,11 +3,13 @@ package taskdb
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 )
 
 // A message whose flight can't be ended, because the file can't be written,
@@ -92,6 +94,40 @@ func TestAMessageThatCameMeanwhileIsLeftAlone(t *testing.T) {
 		second := db.Queue().Receive(t.Context(), 10)
 		if len(second) != 1 || second[0].message != next {
 			t.Errorf("got %+v, want the message of run 2", second)
+		}
+	})
+}
+
+// The machine's clock is set forward while a host runs, a task is delayed, and the host
+// is started again: the task does not begin before its record says.
+func TestADelayOutlivesASetClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "tasks.db")
+		db, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.clock.ahead.Store(int64(5 * time.Minute))
+		id, err := task.NewID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		delayed := task.New(id, "an answer", db.Now())
+		delayed.Delay(10 * time.Minute)
+		if err := tasktest.Create(t.Context(), db, delayed); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(5 * time.Minute) // the machine's clock comes to where it was set
+		if db, err = Open(path); err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if got := db.Queue().Receive(t.Context(), 1); len(got) != 1 || time.Now().Before(delayed.NextAttemptAt.Time) {
+			t.Errorf("got %+v at %v, want the message at %v", got, time.Now(), delayed.NextAttemptAt)
 		}
 	})
 }
