@@ -65,7 +65,7 @@ type Command interface{ command() }
 type InvokeTask struct {
 	Ref      int64
 	State    string
-	Resource string
+	Resource string // a service integration's has the partition aws
 	// FunctionName is the name or the ARN of the function to invoke and Payload what
 	// it is given, for LambdaInvoke and for a function's ARN.
 	FunctionName string

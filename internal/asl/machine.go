@@ -84,7 +84,7 @@ type catcher struct {
 type TaskState struct {
 	State    string // its name, unique in the machine
 	Path     string // its place in the definition: States.Process
-	Resource string
+	Resource string // a service integration's has the partition aws
 	// Timeout and Heartbeat are 0 if there is none or if it is a path.
 	Timeout    time.Duration
 	Heartbeat  time.Duration

@@ -213,7 +213,7 @@ func TestTasksListsNestedTasksAndWhatTheyDeclare(t *testing.T) {
 		"A": {"Type": "Task", "Resource": "`+function+`", "TimeoutSeconds": 9, "Parameters": {"x.$": "$.y"},
 			"Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 2, "MaxDelaySeconds": 900, "JitterStrategy": "FULL"}],
 			"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "P"}], "Next": "P"},
-		"P": {"Type": "Parallel", "Branches": [{"StartAt": "B", "States": {"B": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": true}}}], "End": true}}}`)
+		"P": {"Type": "Parallel", "Branches": [{"StartAt": "B", "States": {"B": {"Type": "Task", "Resource": "arn:aws-cn:states:::sns:publish", "End": true}}}], "End": true}}}`)
 	var got []string
 	for _, task := range m.Tasks() {
 		got = append(got, fmt.Sprintf("%s %s %s %s %s %v %v", task.State, task.Path, task.Resource, task.Timeout, task.Parameters, task.Retry, task.Catch))

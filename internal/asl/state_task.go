@@ -8,7 +8,7 @@ import (
 // taskState has the host do something: run a function or call a service.
 type taskState struct {
 	base
-	resource string
+	resource string // a service integration's has the partition aws
 	// line and column are where Resource is in the definition.
 	line, column int
 	// For a service integration such as arn:aws:states:::sqs:sendMessage, the
@@ -41,7 +41,7 @@ func (p *parser) task(f *fields, b base) state {
 		s.resource = resource
 		if problem := s.parseResource(); problem != "" {
 			p.report(f.place("Resource"), "%s", problem)
-		} else if known, ok := integrations[resource]; ok {
+		} else if known, ok := integrations[s.resource]; ok {
 			known.check(f)
 		}
 	}
@@ -80,6 +80,9 @@ func (s *taskState) parseResource() string {
 	if s.action == "" || s.resourceType == "" || strings.Contains(s.action, ".") {
 		return "must be the ARN of a service integration, not " + s.resource
 	}
+	// The integrations are the same in each partition, also in one that is filled in later.
+	parts[1] = "aws"
+	s.resource = strings.Join(parts, ":")
 	return ""
 }
 

@@ -51,18 +51,23 @@ func (t *Table) Due(ctx context.Context, now task.Time, limit int) ([]task.Task,
 	}
 	slices.Sort(ids)
 	// Consistently: who has just deferred a task must not get it again.
-	records, err := t.readAll(ctx, slices.Compact(ids), true)
-	if err != nil {
-		return nil, err
-	}
+	// And not all at once: a record may have 70 KB, and the function 128 MB.
 	var due []task.Task
-	for _, r := range records {
-		if r.Status.Open() && r.NextCheckAt <= now.Milli() {
-			due = append(due, r.task())
+	for batch := range slices.Chunk(slices.Compact(ids), maxBatch) {
+		records, err := t.readAll(ctx, batch, true)
+		if err != nil {
+			return nil, err
 		}
+		for _, r := range records {
+			if r.Status.Open() && r.NextCheckAt <= now.Milli() {
+				due = append(due, r.task())
+			}
+		}
+		slices.SortFunc(due, func(a, b task.Task) int { return cmp.Compare(a.NextCheckAt.Milli(), b.NextCheckAt.Milli()) })
+		clear(due[min(limit, len(due)):])
+		due = due[:min(limit, len(due))]
 	}
-	slices.SortFunc(due, func(a, b task.Task) int { return cmp.Compare(a.NextCheckAt.Milli(), b.NextCheckAt.Milli()) })
-	return due[:min(limit, len(due))], nil
+	return due, nil
 }
 
 func randomBetween(from, to task.Time) task.Time {

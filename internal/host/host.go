@@ -102,7 +102,7 @@ type Host struct {
 
 // unread are the parameters that only what one machine does not read depends on, such as
 // a function's environment.
-var unread = []string{"StageName", "WorkflowType"}
+var unread = []string{"WorkflowType"}
 
 // New opens the database and puts the system together. All that is wrong with
 // the configuration is in the error.
@@ -111,11 +111,7 @@ func New(cfg Config) (_ *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	parameters := map[string]string{"StageName": stage}
-	for name, value := range cfg.Parameters {
-		parameters[name] = value
-	}
-	system, err := samtemplate.Parse(template, parameters)
+	system, err := samtemplate.Parse(template, cfg.Parameters)
 	if err != nil {
 		return nil, err
 	}

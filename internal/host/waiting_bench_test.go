@@ -29,7 +29,7 @@ func waitLong(tb testing.TB, h *Host) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	system, err := samtemplate.Parse(template, map[string]string{"StageName": stage})
+	system, err := samtemplate.Parse(template, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestOurTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"WorkerConcurrency"}, got.Unused); diff != "" {
+	if diff := cmp.Diff([]string{"StageName", "WorkerConcurrency"}, got.Unused); diff != "" {
 		t.Errorf("parameters without an effect (-want +got):\n%s", diff)
 	}
 	timeouts := map[string]time.Duration{}
@@ -75,6 +75,7 @@ func TestOurTemplate(t *testing.T) {
 		Substitutions: map[string]string{
 			"ProcessFunctionArn": "arn:aws:lambda:local:000000000000:function:ProcessFunction",
 			"DeadLetterQueueUrl": "https://sqs.local/000000000000/DeadLetterQueue",
+			"Partition":          "aws",
 		},
 	}, got.StateMachine); diff != "" {
 		t.Errorf("state machine (-want +got):\n%s", diff)
