@@ -7,10 +7,17 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"tasks/internal/awslambda"
 	"tasks/internal/task"
 )
+
+// errLeftBehind is the cause of a Timeout after which the worker still runs.
+var errLeftBehind = errors.New("the worker still runs")
+
+// maxMoment is how long a worker may take to return when its context has ended.
+const maxMoment = 200 * time.Millisecond
 
 // attempt runs the worker and returns why it failed, or nil. A worker that has
 // not returned when its time is up is left behind, and one that could only begin
@@ -23,7 +30,7 @@ func (h *Handler) attempt(ctx context.Context, t task.Task) *task.Error {
 
 	failure := task.Errorf(task.WorkerTimeout, "the attempt's time was up before the worker could begin")
 	if work.Err() == nil {
-		failure = h.run(work, t)
+		failure = h.run(ctx, work, t)
 	}
 	if failure != nil && shutDown(ctx) { // a success is one all the same
 		return task.Errorf(task.Interrupted, "the host shut down while the worker of task %s ran", t.ID)
@@ -31,20 +38,27 @@ func (h *Handler) attempt(ctx context.Context, t task.Task) *task.Error {
 	return failure
 }
 
-// run runs the worker until it returns or its time is up.
-func (h *Handler) run(ctx context.Context, t task.Task) *task.Error {
+// run runs the worker with the context work until it returns, or until its time is up
+// and it has had a moment to hear of it. ctx is the invocation's.
+func (h *Handler) run(ctx, work context.Context, t task.Task) *task.Error {
 	done := make(chan *task.Error, 1)
-	go func() { h.work(ctx, t, done) }()
+	go func() { h.work(work, t, done) }()
 	select {
 	case failure := <-done:
 		return failure
-	case <-ctx.Done():
+	case <-work.Done():
 	}
+	moment := maxMoment
+	if deadline, ok := ctx.Deadline(); ok { // most of what is left is for the record
+		moment = min(moment, time.Until(deadline)/10)
+	}
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
 	select {
-	case failure := <-done: // both at once: the worker's word counts
+	case failure := <-done:
 		return failure
-	default:
-		return task.Errorf(task.WorkerTimeout, "the worker had not returned when its time was up")
+	case <-timer.C:
+		return &task.Error{Kind: task.WorkerTimeout, Message: "the worker had not returned when its time was up", Cause: errLeftBehind}
 	}
 }
 

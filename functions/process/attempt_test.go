@@ -62,7 +62,7 @@ func TestHandleRecordsWhyTheWorkerFailed(t *testing.T) {
 				<-ctx.Done()
 				return fmt.Errorf("call: %w", ctx.Err())
 			},
-			task.WorkerTimeout, "",
+			task.WorkerTimeout, "call: context deadline exceeded",
 		},
 		{
 			"the end of a shorter context of its own",
@@ -80,6 +80,7 @@ func TestHandleRecordsWhyTheWorkerFailed(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, tt.work)
+				b.h.LeftBehind = func() { t.Error("the worker has returned and is said to be left behind") }
 				b.want(input(0), result{Kind: tt.kind})
 				b.want(input(0), result{Kind: tt.kind})
 				if b.worker.calls.Load() != 1 {
@@ -122,8 +123,8 @@ func TestHandleLeavesAWorkerBehindInTimeToSaySo(t *testing.T) {
 		name             string
 		invocation, want time.Duration
 	}{
-		{"two seconds before a distant deadline", time.Minute, 58 * time.Second},
-		{"a tenth before a near one", 10 * time.Second, 9 * time.Second},
+		{"two seconds before a distant deadline", time.Minute, 58*time.Second + 200*time.Millisecond},
+		{"a tenth before a near one", 10 * time.Second, 9*time.Second + 100*time.Millisecond},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -137,6 +138,8 @@ func TestHandleLeavesAWorkerBehindInTimeToSaySo(t *testing.T) {
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), tt.invocation)
 				defer cancel()
+				var recorded task.Status
+				b.h.LeftBehind = func() { recorded = b.record().Status }
 				start := time.Now()
 				_, err := b.h.Handle(ctx, input(0))
 				if task.KindOf(err) != task.WorkerTimeout {
@@ -148,6 +151,9 @@ func TestHandleLeavesAWorkerBehindInTimeToSaySo(t *testing.T) {
 				before := b.record()
 				if before.Status != task.Failed || before.ErrorType != "Timeout" {
 					t.Errorf("got %s with %s, want FAILED with Timeout", before.Status, before.ErrorType)
+				}
+				if recorded != task.Failed {
+					t.Errorf("it was said to be left behind when the record was %q, want FAILED", recorded)
 				}
 				close(release) // the zombie succeeds
 				<-gone

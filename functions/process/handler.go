@@ -60,6 +60,9 @@ type Handler struct {
 	// Retention is how long a task is kept after its success.
 	Retention time.Duration
 	Log       *slog.Logger
+	// LeftBehind, if it is not nil, is called when the worker of an attempt has not
+	// returned and all else is done. It need not return.
+	LeftBehind func()
 	// Clock is that of claims and outcomes, by which a retry is told from an invocation
 	// that came too early.
 	Clock task.Clock
@@ -86,7 +89,11 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	if failure != nil && failure.Kind == task.Interrupted {
 		return Output{}, failure // nothing is recorded: the next claim does that
 	}
-	switch err := h.finish(ctx, in, token, len(t.Attempts), failure); {
+	err = h.finish(ctx, in, token, len(t.Attempts), failure)
+	if failure != nil && failure.Cause == errLeftBehind && h.LeftBehind != nil {
+		h.LeftBehind()
+	}
+	switch {
 	case task.IsKind(err, task.Fenced):
 		h.Log.WarnContext(ctx, "outcome not recorded, the task is no longer this attempt's", "taskId", in.TaskID, "run", in.Run, "executionId", in.ExecutionID)
 		return Output{in.Message, Superseded}, nil

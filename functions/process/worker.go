@@ -25,8 +25,9 @@ type Worker interface {
 	// ctx ends when the attempt's time is up (the function's timeout in
 	// template.yaml, less up to two seconds to record the outcome) and when
 	// the host shuts down. Pass it on, or look at ctx.Done(). A worker that
-	// has not returned by then is left behind, the attempt fails with
-	// "Timeout", and nothing it does later changes the task.
+	// has not returned by then fails the attempt with "Timeout", and nothing it
+	// does later changes the task. On AWS it dies at the function's timeout, on one
+	// machine it is left behind.
 	//
 	// Any error fails the attempt, and it is retried after 2 s and then after
 	// 4 s; after that the task goes to the dead letter queue with the error's

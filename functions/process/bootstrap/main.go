@@ -18,6 +18,10 @@ func main() {
 		Store:     dynamotable.New(env.SDK(), env.Required("TABLE_NAME")),
 		Retention: cfg.Retention,
 		Log:       awslambda.NewLogger(),
+		// An answer would have Lambda freeze the worker, and thaw it beside that of
+		// another task. At the function's timeout Lambda ends the process, and the state
+		// machine retries that as it retries any failure.
+		LeftBehind: func() { select {} },
 	}
 	env.Check(log.Fatal, err)
 	if handler.Worker, err = process.NewWorker(cfg); err != nil {
