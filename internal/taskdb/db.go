@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -25,8 +24,9 @@ const (
 	// schemaVersion is the PRAGMA user_version of schema.sql. From 2 to 3 the journals
 	// changed: an older version can't read an answer without what is around it.
 	schemaVersion = 3
-	// fromVersion1 is what a file of version 1 lacks, besides whole tables.
-	fromVersion1 = `ALTER TABLE tasks ADD COLUMN labels TEXT NOT NULL DEFAULT '';
+	// addLabels adds what a file of version 1, and one of the first of version 2, lacks
+	// besides whole tables.
+	addLabels = `ALTER TABLE tasks ADD COLUMN labels TEXT NOT NULL DEFAULT '';
 		ALTER TABLE tasks ADD COLUMN next_attempt_at INTEGER NOT NULL DEFAULT 0;`
 	// maxInlineAnswer is the size of an answer, in bytes, up to which it lives
 	// in the task's row.
@@ -48,7 +48,7 @@ var schema string
 // Metrics give the other contracts. It is safe for concurrent use.
 type DB struct {
 	intercept Interceptor
-	lock      *flock.Flock
+	guard     *guard
 	reader    *sql.DB
 	getTask   *sql.Stmt
 	writer    *writer
@@ -75,13 +75,9 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if path, err = realPath(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	db := &DB{intercept: intercept, clock: clock{opened: time.Now()}, lock: flock.New(path+".lock", flock.SetPermissions(fileMode))}
-	locked, err := db.lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock the database: %w", err)
-	}
-	if !locked {
-		return nil, fmt.Errorf("database %s is in use by another host: stop that one, or choose another file", path)
+	db := &DB{intercept: intercept, clock: clock{opened: time.Now()}}
+	if db.guard, err = newGuard(path); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -109,7 +105,7 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	opened := make(chan error, 1) // the writer and the queue read the file side by side
 	go func() {
 		var err error
-		db.writer, err = newWriter(path)
+		db.writer, err = newWriter(path, db.guard)
 		opened <- err
 	}()
 	err = db.queue.load()
@@ -119,6 +115,7 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if err := db.dead.load(); err != nil {
 		return nil, err
 	}
+	db.guard.note()
 	return db, nil
 }
 
@@ -148,8 +145,8 @@ func realPath(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// takeFile makes the file and those beside it the user's alone, and returns its size. SQLite gives the files that it makes the
-// mode of this one.
+// takeFile makes the file and those beside it the user's alone, and returns its size.
+// SQLite gives the files that it makes the mode of this one.
 func takeFile(path string) (size int64, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -180,7 +177,7 @@ func (db *DB) Close() error {
 	if db.writer != nil {
 		errs = append(errs, db.writer.close())
 	}
-	return errors.Join(append(errs, db.lock.Unlock())...)
+	return errors.Join(append(errs, db.guard.release())...)
 }
 
 // Backlog returns how many tasks are not finished: those on the queue, those that
@@ -206,8 +203,9 @@ func prepare(path string, check bool) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
 
-	var app, version, tables int
-	err = db.QueryRow(`SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&app, &version, &tables)
+	var app, version, tables, labels int
+	err = db.QueryRow(`SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema),
+		(SELECT count(*) FROM pragma_table_info('tasks') WHERE name = 'labels')`).Scan(&app, &version, &tables, &labels)
 	switch {
 	case err != nil:
 		return unreadable(err)
@@ -225,15 +223,16 @@ func prepare(path string, check bool) (err error) {
 			return unreadable(errors.New(result))
 		}
 	}
-	if version == schemaVersion {
+	lacksLabels := tables > 0 && labels == 0
+	if version == schemaVersion && !lacksLabels {
 		return nil
 	}
 	if _, err := db.Exec(`PRAGMA journal_mode = WAL`); err != nil {
 		return err
 	}
 	change := schema
-	if version == 1 {
-		change = fromVersion1 + schema
+	if lacksLabels {
+		change = addLabels + schema
 	}
 	_, err = db.Exec(fmt.Sprintf("BEGIN;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\nCOMMIT;", change, applicationID, schemaVersion))
 	return err

@@ -303,9 +303,19 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 	}
 }
 
-// TestOpenAFileOfVersion1 has what was in it, and what is new.
-func TestOpenAFileOfVersion1(t *testing.T) {
+// A file without labels has what was in it, and what is new: one of version 1, of the
+// first of version 2, or one of those that a later version has tried to open.
+func TestOpenAFileWithoutLabels(t *testing.T) {
 	t.Parallel()
+	for version := 1; version <= schemaVersion; version++ {
+		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
+			t.Parallel()
+			openWithoutLabels(t, version)
+		})
+	}
+}
+
+func openWithoutLabels(t *testing.T, version int) {
 	path := filepath.Join(t.TempDir(), "tasks.db")
 	db, err := Open(path)
 	if err != nil {
@@ -320,7 +330,7 @@ func TestOpenAFileOfVersion1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := old.Exec(`DROP TABLE idempotency_keys; ALTER TABLE tasks DROP COLUMN labels; ALTER TABLE tasks DROP COLUMN next_attempt_at; PRAGMA user_version = 1`); err != nil {
+	if _, err := old.Exec(fmt.Sprintf(`DROP TABLE idempotency_keys; ALTER TABLE tasks DROP COLUMN labels; ALTER TABLE tasks DROP COLUMN next_attempt_at; PRAGMA user_version = %d`, version)); err != nil {
 		t.Fatal(err)
 	}
 	if err := old.Close(); err != nil {

@@ -42,6 +42,9 @@ func (t *tx) apply(first *operation) error {
 	if first != nil {
 		t.operations = append(t.operations, first)
 	}
+	if err := t.guard.check(); err != nil {
+		return err
+	}
 	if _, err := t.exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ const (
 
 // writer is the one goroutine that changes the file.
 type writer struct {
+	guard *guard
 	pool  *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // by their text; the writer's goroutine alone
@@ -55,8 +56,9 @@ type operation struct {
 	done      chan struct{} // closed when it is committed or has failed
 }
 
-func newWriter(path string) (_ *writer, err error) {
+func newWriter(path string, g *guard) (_ *writer, err error) {
 	w := &writer{
+		guard:     g,
 		stmts:     map[string]*sql.Stmt{},
 		incoming:  make(chan *operation, maxBatch),
 		stopped:   make(chan struct{}),

@@ -1,0 +1,98 @@
+package taskdb
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// guardEvery is how often it is looked whether the files are still there, while
+// something is written.
+const guardEvery = time.Second
+
+// guard keeps other hosts away from the file, and notices when the file is taken away
+// from this one: SQLite would go on writing into a file that nobody finds any more.
+type guard struct {
+	path   string
+	lock   *flock.Flock
+	own    map[string]fs.FileInfo // of the open files, by the suffixes of their names
+	looked time.Time
+	err    error // of the last look
+	taken  error // another host has had the file: what is in memory is not what is there
+}
+
+// newGuard locks the file at path.
+func newGuard(path string) (*guard, error) {
+	g := &guard{path: path, own: map[string]fs.FileInfo{}}
+	return g, g.take()
+}
+
+// take takes the lock.
+func (g *guard) take() error {
+	lock := flock.New(g.path+".lock", flock.SetPermissions(fileMode))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("lock the database: %w", err)
+	}
+	if !locked {
+		return fmt.Errorf("database %s is in use by another host: stop that one, or choose another file", g.path)
+	}
+	old := g.lock
+	g.lock = lock
+	if g.own[".lock"], err = lock.Stat(); err == nil && old != nil {
+		err = old.Unlock()
+	}
+	return err
+}
+
+// release gives the lock back.
+func (g *guard) release() error {
+	if g.lock == nil {
+		return nil
+	}
+	return g.lock.Unlock()
+}
+
+// note notes which files are open. check may be called from then on, by one goroutine.
+func (g *guard) note() {
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(g.path + suffix); err == nil {
+			g.own[suffix] = info
+		}
+	}
+	g.looked = time.Now()
+}
+
+// check returns an error while one of the files does not have its name, as far as was
+// seen at the last look.
+func (g *guard) check() error {
+	if now := time.Now(); now.Sub(g.looked) >= guardEvery {
+		g.looked, g.err = now, g.look()
+	}
+	return g.err
+}
+
+func (g *guard) look() error {
+	for _, suffix := range []string{"", "-wal"} {
+		if g.gone(suffix) {
+			return fmt.Errorf("%s was moved, removed or replaced while it was in use: put it back, or stop the host", g.path+suffix)
+		}
+	}
+	if g.taken == nil && g.gone(".lock") {
+		if err := g.take(); err != nil {
+			g.taken = fmt.Errorf("%s was removed while it was in use, and the file is not this host's any more: %w", g.path+".lock", err)
+		}
+	}
+	return g.taken
+}
+
+// gone tells whether a file does not have its name any more.
+func (g *guard) gone(suffix string) bool {
+	own := g.own[suffix]
+	info, err := os.Stat(g.path + suffix)
+	return own != nil && (errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, own))
+}
