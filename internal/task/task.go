@@ -18,8 +18,8 @@ const (
 	MaxErrorTypeBytes = 256
 	// MaxErrorBytes is where an error message is cut.
 	MaxErrorBytes = 2 << 10
-	// MaxInterruptions is how often one attempt may be cut off without using up
-	// a retry: that time it counts.
+	// MaxInterruptions is how often one attempt is cut off until that counts as a
+	// failed one; the times before it use up no retry.
 	MaxInterruptions = 3
 	// FirstCheckAfter is how long after its message was sent an open task is
 	// looked at by reconcile for the first time. A queue that is slow for less

@@ -83,6 +83,7 @@ func (t *Task) Claim(r ClaimRequest) ClaimOutcome {
 		}
 		if t.closeDead(r.Now, kind, message, counts) {
 			t.Status, t.Owner, t.LeaseUntil = Failed, r.Token, Time{}
+			t.awaitRetry(r.Now, r.Retry)
 			return ClaimExhausted
 		}
 	case Failed:
@@ -137,9 +138,7 @@ func (t *Task) Finish(r FinishRequest) (changed bool, err error) {
 	} else {
 		t.closeAttempt(r.Now, r.Err.Type, r.Err.Message, false)
 		t.Status = Failed
-		if last := t.lastAttempt(); last.Number <= r.Retry.MaxAttempts && last.ErrorType != string(PermanentError) {
-			t.NextAttemptAt = r.Now.Plus(r.Retry.Wait(last.Number))
-		}
+		t.awaitRetry(r.Now, r.Retry)
 	}
 	t.LeaseUntil = Time{}
 	return true, nil
@@ -274,6 +273,14 @@ func (t *Task) closeAttempt(now Time, errorType, errorMessage string, notCounted
 	t.Attempts = append([]Attempt(nil), t.Attempts...)
 	a := &t.Attempts[len(t.Attempts)-1]
 	a.FinishedAt, a.ErrorType, a.ErrorMessage, a.NotCounted = now, errorType, errorMessage, notCounted
+}
+
+// awaitRetry notes when the attempt after the last, which has failed now, is due, if there
+// is to be one.
+func (t *Task) awaitRetry(now Time, p RetryPolicy) {
+	if last := t.lastAttempt(); last.Number <= p.MaxAttempts && last.ErrorType != string(PermanentError) {
+		t.NextAttemptAt = now.Plus(p.Wait(last.Number))
+	}
 }
 
 // closeDead closes the open attempt, which nobody will, and tells whether that

@@ -132,6 +132,10 @@ func TestClaim(t *testing.T) {
 		t.ErrorType, t.ErrorMessage = "Interrupted", interrupted
 		return t
 	}
+	retriedAt := func(t task.Task, second int) task.Task {
+		t.NextAttemptAt = at(second)
+		return t
+	}
 
 	for _, row := range []struct {
 		name   string
@@ -202,6 +206,7 @@ func TestClaim(t *testing.T) {
 			reclaimed(died(numbered(processing(0), 3), at(50), task.LambdaUnknown, unknown, false), 3, told(9, 50)),
 		},
 		{"the third interruption counts", twice(), request(1, "execution", 0, 50), task.ClaimExhausted, exhausted()},
+		{"the third interruption counts, and is retried in time", twice(), told(0, 50), task.ClaimExhausted, retriedAt(exhausted(), 52)},
 		{"what the third interruption left is recorded", exhausted(), request(1, "execution", 0, 60), task.ClaimRecorded, exhausted()},
 		{
 			"what the third interruption left is retried", exhausted(), request(1, "execution", 1, 60), task.ClaimRun,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tasks/internal/task"
@@ -354,4 +355,43 @@ func openWithoutLabels(t *testing.T, version int) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A large answer that is missing in a damaged file is the problem of its task alone.
+func TestAnAnswerThatIsMissing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := openTest(t)
+		id, err := task.NewID()
+		if err == nil {
+			err = tasktest.Create(t.Context(), db, task.New(id, strings.Repeat("x", maxInlineAnswer+1), time.Now()))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := newTask(t, db)
+		if err := <-inTransaction(db, func(tx *tx) error { _, err := tx.exec(`DELETE FROM answers`); return err }); err != nil {
+			t.Fatal(err)
+		}
+		hold := make(chan struct{})
+		inTransaction(db, func(*tx) error { <-hold; return nil })
+		var claims [2]error
+		for n, id := range []task.ID{id, other} { // in one transaction
+			go func() {
+				_, _, claims[n] = db.Claim(context.Background(), task.ClaimRequest{Message: task.Message{TaskID: id, Run: 1}, ExecutionID: "x", Token: "t", Now: task.At(time.Now())})
+			}()
+			synctest.Wait()
+		}
+		close(hold)
+		synctest.Wait()
+		if !task.IsKind(claims[0], task.Damaged) || claims[1] != nil {
+			t.Errorf("claims: got %v, want Damaged and none", claims)
+		}
+		if _, err := db.Get(t.Context(), id); !task.IsKind(err, task.Damaged) {
+			t.Errorf("got %v, want Damaged", err)
+		}
+		if page, err := db.List(t.Context(), task.Query{Limit: 10}); err != nil || len(page.Tasks) != 2 {
+			t.Errorf("listed %d tasks, %v, want both", len(page.Tasks), err)
+		}
+	})
 }

@@ -33,7 +33,7 @@ func candidates(q task.Query, from, before key, examine int) (query string, args
 	}
 	// Only the tasks that match have their answers read.
 	query = fmt.Sprintf(`SELECT id, status, run, retries, created_at, updated_at, error_type, error_message, labels, %[1]s,
-		CASE WHEN %[1]s THEN coalesce(answer, (SELECT body FROM answers WHERE answers.id = tasks.id)) ELSE '' END
+		CASE WHEN %[1]s THEN coalesce(answer, (SELECT body FROM answers WHERE answers.id = tasks.id), '') ELSE '' END
 		FROM tasks WHERE %[2]sid >= ? AND id < ? ORDER BY id DESC LIMIT ?`, condition, class)
 	return query, append(append(append(args, of...), of...), from[:], before[:], examine)
 }

@@ -2,6 +2,7 @@ package taskdb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 
 	"tasks/internal/task"
@@ -97,12 +98,21 @@ func (db *DB) Get(ctx context.Context, id task.ID) (task.Task, error) {
 		if !r.largeAnswer {
 			return nil
 		}
-		return db.reader.QueryRowContext(ctx, selectAnswer, k[:]).Scan(&t.Answer)
+		t.Answer, err = scanAnswer(id, db.reader.QueryRowContext(ctx, selectAnswer, k[:]))
+		return err
 	})
 	return t, err
 }
 
 const selectAnswer = `SELECT body FROM answers WHERE id = ?`
+
+// scanAnswer reads a large answer. The error is of kind Damaged if it is not there.
+func scanAnswer(id task.ID, row *sql.Row) (answer string, err error) {
+	if err = row.Scan(&answer); errors.Is(err, sql.ErrNoRows) {
+		err = task.Errorf(task.Damaged, "the answer of task %s is missing: restore the file from a copy", id)
+	}
+	return answer, err
+}
 
 // Claim implements task.Store. A large answer is read before the claim is made:
 // one that can't be read opens no attempt.
@@ -115,7 +125,7 @@ func (db *DB) Claim(ctx context.Context, r task.ClaimRequest) (outcome task.Clai
 			if err != nil {
 				return false, err
 			}
-			if err := s.QueryRow(changed.key[:]).Scan(&t.Answer); err != nil {
+			if t.Answer, err = scanAnswer(t.ID, s.QueryRow(changed.key[:])); err != nil {
 				return false, err
 			}
 		}
