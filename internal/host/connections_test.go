@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tasks/internal/task"
 )
 
 // pipeListener accepts one end of each pipe that dial makes. As a kernel does,
@@ -186,7 +188,7 @@ func TestSlowLargeBodies(t *testing.T) {
 			request string
 			want    int
 			within  time.Duration
-		}{{getRequest, http.StatusOK, 0}, {large(), http.StatusServiceUnavailable, bodyWait}} {
+		}{{getRequest, http.StatusOK, 0}, {large(), http.StatusServiceUnavailable, roomWait}} {
 			begun := time.Now()
 			c := l.dial()
 			defer c.Close()
@@ -194,5 +196,36 @@ func TestSlowLargeBodies(t *testing.T) {
 				t.Errorf("got %d after %v, want %d within %v", got, time.Since(begun), tt.want, tt.within)
 			}
 		}
+	})
+}
+
+// TestClientsThatDoNotRead has as many large answers as there is room for that nobody
+// reads. Small answers are given meanwhile; who asks for a large one is told to come again
+// until those who do not read are cut off.
+func TestClientsThatDoNotRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *pipeListener) {
+		ask := func(request string, want int) {
+			t.Helper()
+			c := l.dial()
+			defer c.Close()
+			if got := exchange(t, c, request); got != want {
+				t.Errorf("got %d, want %d", got, want)
+			}
+		}
+		// Each byte of the answer has six in JSON, in the request and in the page.
+		body := `{"answer": "` + strings.Repeat(`\u0001`, task.MaxAnswerBytes) + `"}`
+		for range 2 {
+			ask(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", postHeader, len(body), body), http.StatusAccepted)
+		}
+		for range maxLargeAnswers / (12 * task.MaxAnswerBytes) {
+			c := l.dial()
+			defer c.Close()
+			go io.WriteString(c, getRequest)
+		}
+		synctest.Wait()
+		ask(postHeader+"Content-Length: 15\r\n\r\n"+`{"answer": "1"}`, http.StatusAccepted)
+		ask(getRequest, http.StatusServiceUnavailable)
+		pass(time.Minute)
+		ask(getRequest, http.StatusOK)
 	})
 }

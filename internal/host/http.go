@@ -26,13 +26,18 @@ const (
 	// stage is the first part of every path, where a deployed API has its
 	// stage's name.
 	stage = "local"
-	// largeBody is the size, in bytes, from which a request's body has to fit
-	// into maxLargeBodies, together with all others that are being read.
-	largeBody      = 64 << 10
-	maxLargeBodies = 64 << 20
-	// bodyWait is how long a request waits for that. Bodies that come slowly
-	// give their room back after the server's ReadTimeout.
-	bodyWait = 5 * time.Second
+	// large is the size, in bytes, from which a request's body has to fit into
+	// maxLargeBodies, together with all others that are being read, and an answer into
+	// maxLargeAnswers, with all others that are being sent.
+	large           = 64 << 10
+	maxLargeBodies  = 64 << 20
+	maxLargeAnswers = 128 << 20
+	// maxAnswer is the room that an answer to a GET has while it is made: that of a page
+	// of which JSON escapes every byte (task.MaxPageBytes).
+	maxAnswer = 4 << 20
+	// roomWait is how long a request waits for room. Clients that are slow to send or
+	// to read give theirs back after the server's ReadTimeout and WriteTimeout.
+	roomWait = 5 * time.Second
 	// maxDrained and drainFor bound what is read of a body that is too large.
 	maxDrained = 8 << 20
 	drainFor   = 5 * time.Second
@@ -63,7 +68,8 @@ type front struct {
 	token       string // empty: none is asked for
 	origins     *http.CrossOriginProtection
 	backlog     backlog
-	bodies      *semaphore.Weighted
+	bodies      *semaphore.Weighted // bytes, of large ones
+	answers     *semaphore.Weighted // the same
 	console     *console.Console
 	log         *slog.Logger
 	invocations context.Context // the context of invocations
@@ -111,12 +117,36 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.refuseBody(w, r, problem)
 		return
 	}
+	var room int64
+	if r.Method == http.MethodGet { // no other has a large answer
+		if problem := takeRoom(r.Context(), f.answers, maxAnswer); problem != nil {
+			write(w, api.Fail(r.Context(), f.log, problem))
+			return
+		}
+		room = maxAnswer
+	}
 	// A client that leaves does not undo what it asked for.
 	resp, failure := invoke(f.invocations, f.goroutines, f.log, rt.function, rt.handle, event(r, rt.key, parameters, body))
 	if failure != nil {
 		resp = api.Fail(r.Context(), f.log, failure)
 	}
+	if size := min(int64(len(resp.Body)), room); size < large {
+		f.answers.Release(room)
+	} else {
+		f.answers.Release(room - size)
+		defer f.answers.Release(size)
+	}
 	write(w, resp)
+}
+
+// takeRoom takes so many bytes of a room, or tells why it can't.
+func takeRoom(ctx context.Context, room *semaphore.Weighted, size int64) *api.Problem {
+	ctx, cancel := context.WithTimeout(ctx, roomWait)
+	defer cancel()
+	if room.Acquire(ctx, size) == nil {
+		return nil
+	}
+	return api.Problemf(http.StatusServiceUnavailable, "Too many large requests at once. Send the request again in a few seconds.").With("Retry-After", "5")
 }
 
 // refuse tells why a request must not be served, or nil. A page needs no token: a
@@ -156,12 +186,9 @@ func (f *front) body(w http.ResponseWriter, r *http.Request) (string, *api.Probl
 	case size < 0:
 		size = api.MaxBodyBytes
 	}
-	if size >= largeBody {
-		ctx, cancel := context.WithTimeout(r.Context(), bodyWait)
-		defer cancel()
-		if err := f.bodies.Acquire(ctx, size); err != nil {
-			w.Header().Set("Retry-After", "5")
-			return "", api.Problemf(http.StatusServiceUnavailable, "Too many large requests at once. Send the request again in a few seconds.")
+	if size >= large {
+		if problem := takeRoom(r.Context(), f.bodies, size); problem != nil {
+			return "", problem
 		}
 		defer f.bodies.Release(size)
 	}
