@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"tasks/internal/asl"
@@ -15,7 +16,7 @@ import (
 func (e *Executions) doEarly(x *execution, commands []asl.Command, chain *taskdb.Chain) (rest []asl.Command) {
 	for _, c := range commands {
 		if c, ok := c.(asl.InvokeTask); ok && e.slots.takeFree() {
-			e.startCall(x, c, chain)
+			e.startCall(e.slots, x, c, chain)
 			continue
 		}
 		rest = append(rest, c)
@@ -27,11 +28,16 @@ func (e *Executions) doEarly(x *execution, commands []asl.Command, chain *taskdb
 // the event that led to them, or now: setting the machine's clock makes them
 // neither shorter nor longer.
 func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
+	e.doIn(e.slots, x, commands, since)
+}
+
+// doIn is do with calls that take slots of these.
+func (e *Executions) doIn(s *slots, x *execution, commands []asl.Command, since time.Time) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case asl.InvokeTask:
-			if e.slots.take(waitingCall{x.kept.Message, c.Ref}) {
-				e.startCall(x, c, &taskdb.Chain{})
+			if s.take(waitingCall{x.kept.Message, c.Ref}) {
+				e.startCall(s, x, c, &taskdb.Chain{})
 			}
 		case asl.SetTimer:
 			e.timers.set(c.At.Sub(since), timer{m: x.kept.Message, ref: c.Ref})
@@ -46,7 +52,7 @@ func (e *Executions) do(x *execution, commands []asl.Command, since time.Time) {
 
 // startCall makes the call of a Task state, which has a slot, and gives its answer to the
 // execution, which stays in memory until then.
-func (e *Executions) startCall(x *execution, c asl.InvokeTask, follows *taskdb.Chain) {
+func (e *Executions) startCall(s *slots, x *execution, c asl.InvokeTask, follows *taskdb.Chain) {
 	if !e.begin() {
 		return // kept as pending
 	}
@@ -62,17 +68,22 @@ func (e *Executions) startCall(x *execution, c asl.InvokeTask, follows *taskdb.C
 		defer e.running.Done()
 		defer cancel()
 		defer e.release(m, x)
+		leave := func() { e.leave(s) }
+		if s == e.suspects {
+			leave = sync.OnceFunc(leave)
+			defer time.AfterFunc(suspectFor, leave).Stop()
+		}
 		event := e.run(ctx, c)
 		if e.ctx.Err() == nil { // else it was cut off by the host's end, and counts as not answered
 			e.handle(m, event, chain)
 		}
-		e.leave() // not before its answer is kept: while nothing can be, nobody follows
+		leave() // not before its answer is kept: while nothing can be, nobody follows
 	})
 }
 
 // leave gives a slot to the call that has waited for one longest.
-func (e *Executions) leave() {
-	next, ok := e.slots.leave()
+func (e *Executions) leave(s *slots) {
+	next, ok := s.leave()
 	if !ok || !e.begin() {
 		return
 	}
@@ -81,12 +92,12 @@ func (e *Executions) leave() {
 		started := false
 		e.with(next.m, func(x *execution) {
 			if c, ok := x.state.Awaited(next.ref).(asl.InvokeTask); ok {
-				e.startCall(x, c, &taskdb.Chain{})
+				e.startCall(s, x, c, &taskdb.Chain{})
 				started = true
 			}
 		})
 		if !started { // cancelled, or the task was redriven meanwhile
-			e.leave()
+			e.leave(s)
 		}
 	}()
 }

@@ -33,6 +33,7 @@ type Executions struct {
 	ctx        context.Context // of the tasks that run
 	goroutines *goroutines
 	slots      *slots // of the tasks that may run at once
+	suspects   *slots // the one of those that resume has run one by one
 	timers     *timers
 	fired      chan struct{} // holds one for each timer that is being handled
 	running    sync.WaitGroup
@@ -47,7 +48,7 @@ func newExecutions(ctx context.Context, g *goroutines, db *taskdb.DB, machine *a
 	return &Executions{
 		db: db, definition: definition, stateMachine: stateMachine, log: log,
 		seed: func(task.Message) uint64 { return rand.Uint64() },
-		ctx:  ctx, goroutines: g, slots: newSlots(concurrency), timers: newTimers(), fired: make(chan struct{}, maxFired),
+		ctx:  ctx, goroutines: g, slots: newSlots(concurrency), suspects: newSlots(1), timers: newTimers(), fired: make(chan struct{}, maxFired),
 		machines: map[int64]*asl.Machine{definition: machine},
 		live:     map[task.Message]*execution{},
 	}
@@ -136,10 +137,15 @@ func (e *Executions) History(ctx context.Context, m task.Message) ([]json.RawMes
 	return out, nil
 }
 
+// suspectFor is how long a suspect keeps others from following.
+const suspectFor = 5 * time.Second
+
 // resume takes up every execution that was running when the host stopped. What
-// it was doing is done again at once; what it was waiting for keeps its time.
+// it was doing is done again at once; what it was waiting for keeps its time. Attempts
+// that were cut off before that already run one by one: one of their workers may be what
+// kills the host, and the others must not go down with it each time.
 func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
-	err = e.db.RunningExecutions(ctx, func(kept taskdb.Execution) error {
+	err = e.db.RunningExecutions(ctx, func(kept taskdb.Execution, interruptions int) error {
 		x := e.acquire(kept.Message)
 		defer e.release(kept.Message, x)
 		x.lock()
@@ -153,7 +159,11 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 		if since.Before(x.clock) { // the clock was set back
 			since = x.clock
 		}
-		e.do(x, x.state.Pending(), since)
+		slots := e.slots
+		if interruptions > 0 {
+			slots = e.suspects
+		}
+		e.doIn(slots, x, x.state.Pending(), since)
 		resumed++
 		return nil
 	})

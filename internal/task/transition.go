@@ -288,15 +288,20 @@ func (t *Task) awaitRetry(now Time, p RetryPolicy) {
 // that did not count does.
 func (t *Task) closeDead(now Time, kind Kind, message string, counts bool) (last bool) {
 	if !counts {
-		open := t.lastAttempt()
-		interruptions := 1
-		for _, a := range t.Attempts {
-			if a.Run == open.Run && a.Number == open.Number && a.NotCounted {
-				interruptions++
-			}
-		}
-		last = interruptions >= MaxInterruptions
+		last = t.Interruptions()+1 >= MaxInterruptions
 	}
 	t.closeAttempt(now, string(kind), message, !counts && !last)
 	return last
+}
+
+// Interruptions returns how often this run's last attempt was cut off without being
+// counted, and begun again.
+func (t *Task) Interruptions() (n int) {
+	last := t.lastAttempt()
+	for _, a := range t.Attempts {
+		if last != nil && a.NotCounted && a.Run == last.Run && a.Number == last.Number {
+			n++
+		}
+	}
+	return n
 }
