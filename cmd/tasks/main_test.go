@@ -67,7 +67,7 @@ func TestHowItIsCalled(t *testing.T) {
 		"refuses a load of blank answers":    {[]string{"load", "--answer-bytes", "0"}, "--answer-bytes 0"},
 		"refuses a load without time":        {[]string{"load", "--timeout", "0s"}, "--timeout 0s"},
 		"refuses what is no URL":             {[]string{"list", "--api", "localhost:3000"}, `"localhost:3000" is no URL of an API`},
-		"refuses a URL with a password":      {[]string{"list", "--api", "http://a:b@localhost"}, "is no URL of an API"},
+		"refuses a URL with a password":      {[]string{"list", "--api", "http://a:b@localhost"}, `"http://a:xxxxx@localhost" has a user name or a password`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -86,12 +87,29 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", o.listen)
+	listener, err := net.Listen(networkOf(o.listen), o.listen)
 	if err != nil {
 		return errors.Join(fmt.Errorf("%w: choose another address with --listen", err), h.Close())
 	}
-	fmt.Fprintf(stdout, "API       http://%[1]s/local/tasks\nConsole   http://%[1]s/\nDatabase  %[2]s\nStop it with Ctrl-C.\n", listener.Addr(), o.database)
+	fmt.Fprintf(stdout, "API       http://%[1]s/local/tasks\nConsole   http://%[1]s/\nDatabase  %[2]s\nStop it with Ctrl-C.\n", reachable(listener.Addr()), o.database)
 	return h.Serve(ctx, listener)
+}
+
+// networkOf returns the network of an address: 0.0.0.0 alone would be IPv6 too.
+func networkOf(address string) string {
+	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
+// reachable returns an address at which a listener can be reached from here.
+func reachable(listens net.Addr) string {
+	at, err := netip.ParseAddrPort(listens.String())
+	if err != nil || !at.Addr().IsUnspecified() {
+		return listens.String()
+	}
+	return fmt.Sprintf("localhost:%d", at.Port())
 }
 
 // checkDatabase refuses what SQLite takes for more than a file's path, and a folder.

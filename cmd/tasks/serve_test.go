@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -186,4 +187,17 @@ func quoted(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// What is printed can be opened, whatever is listened on.
+func TestReachable(t *testing.T) {
+	t.Parallel()
+	for listen, want := range map[string]string{
+		"127.0.0.1:3000": "127.0.0.1:3000", "0.0.0.0:3000": "localhost:3000", "[::]:3000": "localhost:3000", "[::1]:3000": "[::1]:3000",
+	} {
+		at, err := net.ResolveTCPAddr(networkOf(listen), listen)
+		if err != nil || reachable(at) != want {
+			t.Errorf("%s: got %s, %v, want %s", listen, reachable(at), err, want)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -84,6 +85,8 @@ func (c *cli) submitLines(ctx context.Context, path string, common client.Submis
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w; to go on where it stopped, run it again with --idempotency-key %q: no line becomes two tasks within a day", err, l.key)
+	case l.refused > 0 && l.accepted == 0 && path != "-" && common.IdempotencyKey == "":
+		return fmt.Errorf("all lines were refused; if the file was submitted with other options within a day, --idempotency-key %q submits it once more", uuid.NewString())
 	case l.refused > 0:
 		return fmt.Errorf("%s refused", plural(l.refused, "line was", "lines were"))
 	}
@@ -104,6 +107,9 @@ func (l *lines) submit(ctx context.Context, in io.Reader) error {
 	for scanner.Scan() {
 		number++
 		line := scanner.Bytes()
+		if number == 1 { // some editors begin a file with its byte order mark
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
 		switch {
 		case len(line) == 0:
 			continue

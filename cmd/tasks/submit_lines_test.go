@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -41,6 +42,26 @@ func TestSubmitLines(t *testing.T) {
 			t.Errorf("got %d tasks", len(f.tasks))
 		}
 		check(t, f.run(t, "submit", "--lines", file(t, "answer 0\n")), result{Out: "1 task accepted, 0 of them before, 0 refused\n"})
+	})
+	t.Run("without the mark that some editors begin a file with", func(t *testing.T) {
+		t.Parallel()
+		f := newFakeServer(t)
+		f.run(t, "submit", "--lines", file(t, "\ufefffirst\r\n\ufeffsecond\r\n"))
+		if len(f.tasks) != 2 || f.tasks[0].Answer != "first" || f.tasks[1].Answer != "\ufeffsecond" {
+			t.Errorf("got %+v", f.tasks)
+		}
+	})
+	t.Run("says how to submit a file again with other options", func(t *testing.T) {
+		t.Parallel()
+		f := newFakeServer(t)
+		f.hooks = append(f.hooks, func(w http.ResponseWriter, r *http.Request) bool {
+			_, _ = io.WriteString(w, `{"results": [{"status": 422, "detail": "This idempotency key was used for another request."}]}`)
+			return true
+		})
+		got := f.run(t, "submit", "--lines", file(t, "42\n"), "--label", "a=b")
+		if got.Code != exitFailed || !strings.Contains(got.ErrOut, "with other options within a day, --idempotency-key \"") {
+			t.Errorf("got %+v", got)
+		}
 	})
 	t.Run("goes on after an interruption", func(t *testing.T) {
 		t.Parallel()

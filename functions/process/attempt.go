@@ -73,7 +73,7 @@ func (h *Handler) work(ctx context.Context, t task.Task, done chan<- *task.Error
 	defer func() {
 		if p := recover(); p != nil {
 			failure = task.Errorf(task.WorkerPanic, "panic: %v", p)
-			h.Log.ErrorContext(ctx, "worker panicked", "taskId", t.ID, "run", t.Run, "panic", failure.Message, "stack", string(debug.Stack()))
+			h.Log.ErrorContext(ctx, "worker panicked", "taskId", t.ID, "run", t.Run, "panic", task.Cut(failure.Message, task.MaxErrorBytes), "stack", string(debug.Stack()))
 		}
 		done <- failure
 	}()

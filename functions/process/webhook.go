@@ -111,7 +111,8 @@ func (w webhook) read(answer string) (target *url.URL, body []byte, err error) {
 	}
 	dec := json.NewDecoder(strings.NewReader(answer))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&delivery); err != nil || dec.More() {
+	err = dec.Decode(&delivery)
+	if _, end := dec.Token(); err != nil || end != io.EOF {
 		return nil, nil, errors.New(`the answer is no webhook: want {"url": "https://...", "body": ...}`)
 	}
 	u, err := url.Parse(delivery.URL)

@@ -185,6 +185,8 @@ func TestWebhookRefusesAnswers(t *testing.T) {
 		`{"url": "https://127.0.0.1"}`:                      false,
 		`{"url": "https://[::1]"}`:                          false,
 		`{"url": "https://other.example.com"}`:              false,
+		`{"url": "https://hooks.example.com"}}`:             false,
+		`{"url": "https://hooks.example.com"}]garbage`:      false,
 		`{"url": "https://hooks.example.com%2f@evil.test"}`: false,
 	} {
 		_, _, err := w.(webhook).read(answer)

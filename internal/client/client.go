@@ -8,6 +8,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,7 +69,10 @@ func New(cfg Config) (*Client, error) {
 			err = errors.New("its host is not what it seems")
 		}
 	}
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+	if err == nil && u.User != nil {
+		return nil, fmt.Errorf("%q has a user name or a password, which an API's URL must not have: a server's token goes into TASKS_TOKEN", u.Redacted())
+	}
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, fmt.Errorf("%q is no URL of an API: want one such as http://127.0.0.1:3000/local", cfg.URL)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -177,7 +181,7 @@ func (c *Client) List(ctx context.Context, q ListQuery) (list api.List, err erro
 		path += "?" + query.Encode()
 	}
 	err = c.call(ctx, http.MethodGet, path, nil, nil, http.StatusOK, &list)
-	return list, err
+	return list, cmp.Or(err, progress(q.Token, list.NextToken))
 }
 
 // Get returns a task with its attempts.
@@ -234,7 +238,15 @@ func (c *Client) RedriveAll(ctx context.Context, o RedriveOrder) (redriven api.R
 		body["nextToken"] = o.Token
 	}
 	err = c.call(ctx, http.MethodPost, "/tasks/redrive", nil, body, http.StatusOK, &redriven)
-	return redriven, err
+	return redriven, cmp.Or(err, progress(o.Token, redriven.NextToken))
+}
+
+// progress refuses a page after which the same page would follow for ever.
+func progress(token, next string) error {
+	if next != "" && next == token {
+		return errors.New("the server's answer leads nowhere: its nextToken is the one that it was asked with")
+	}
+	return nil
 }
 
 // Redrive moves a task from the DLQ back to the queue.

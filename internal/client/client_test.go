@@ -155,6 +155,21 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// A server whose pages lead back to where they came from is left.
+func TestPagesWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	c := serve(t, client.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"tasks":[],"nextToken":"same"}`)
+	})
+	for _, token := range []string{"", "other", "same"} {
+		_, listed := c.List(t.Context(), client.ListQuery{Token: token})
+		_, redriven := c.RedriveAll(t.Context(), client.RedriveOrder{Limit: 1, Token: token})
+		if refused := token == "same"; (listed != nil) != refused || (redriven != nil) != refused {
+			t.Errorf("after token %q: got %v and %v, want errors: %v", token, listed, redriven, refused)
+		}
+	}
+}
+
 func TestToken(t *testing.T) {
 	t.Parallel()
 	for token, want := range map[string]string{"": "", "secret": "Bearer secret"} {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tasks/internal/awslambda"
+	"tasks/internal/task"
 )
 
 // functionError is the error of an invocation as its caller sees it.
@@ -44,7 +45,7 @@ func invoke[In, Out any](ctx context.Context, g *goroutines, log *slog.Logger, f
 		var r result
 		defer func() {
 			if p := recover(); p != nil {
-				log.Error("function panicked", "function", f.name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				log.Error("function panicked", "function", f.name, "panic", task.Cut(fmt.Sprint(p), task.MaxErrorBytes), "stack", string(debug.Stack()))
 				r.err = &functionError{Type: "Runtime.ExitError", Message: "the function panicked"}
 			}
 			done <- r
