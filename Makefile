@@ -38,7 +38,7 @@ sim: ## Simulate both hosts with faults, SEEDS=1000 runs; SEED=7 is one run with
 		./internal/simulation/cloud ./internal/host -run TestSimulation | grep -Ev '^ *(=== |--- PASS|PASS$$)'"
 
 scale: ## Work off a backlog under AWS's quotas, in virtual time; TASKS=1000000 tasks
-	TASKS=$(or $(TASKS),1000000) go test -count=1 -timeout 0 -v ./internal/simulation/cloud -run TestScale
+	@bash -o pipefail -c "TASKS=$(or $(TASKS),1000000) go test -count=1 -timeout 0 -v ./internal/simulation/cloud -run TestScale | grep -Ev '^ *(=== |--- PASS|PASS$$)'"
 
 bugs: ## Plant bugs one by one, and check that the simulation finds each
 	scripts/plant-bugs
@@ -52,13 +52,13 @@ overload: ## Take tasks in faster than the workers can for FOR=5m, and print wha
 fuzz: ## Fuzz each target, FUZZTIME=5m; a finding is a file in its testdata/fuzz
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz
 
-crash: ## Kill a host KILLS=300 times, before and after each commit and at random, and check every task
+crash: ## Kill a host KILLS=300 times, before and after each commit (some 40 at least) and at random, and check every task
 	@bash -o pipefail -c "KILLS=$(or $(KILLS),300) go test -count=1 -timeout 0 -v $(FAST) ./internal/host -run TestKill9 | grep -Ev '^ *(=== |--- PASS|PASS$$)'"
 
 disk: ## Have the disk under a host fill up, become read-only and fail (needs root and strace)
 	scripts/test-disk
 
-race: ## The same with the race detector (needs a C compiler)
+race: ## Run the tests of `make test` with the race detector (needs a C compiler)
 	go test -race ./...
 
 lint: ## Check format, vet and staticcheck
@@ -120,4 +120,4 @@ remove: ## Delete STAGE's stack (prod keeps its table)
 	sam delete --stack-name tasks-$(STAGE) --no-prompts
 
 clean: ## Remove what was built; the database stays
-	rm -rf .aws-sam
+	rm -rf .aws-sam bin

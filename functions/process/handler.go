@@ -148,7 +148,9 @@ func (h *Handler) claim(ctx context.Context, in Input, token string) (task.Claim
 }
 
 // finish records the outcome, also when the host shuts down meanwhile. An error
-// that is not Fenced is Unrecorded: the worker has run, so the attempt counts.
+// that is not Fenced is Unrecorded: the worker has run, so the attempt counts. On one
+// machine it returns before the outcome is on disk, which it is with what the workflow
+// makes of it, or not at all (taskdb.Chain).
 func (h *Handler) finish(ctx context.Context, in Input, token string, attempts int, failure *task.Error) error {
 	recording, cancel := recordingContext(ctx)
 	defer cancel()

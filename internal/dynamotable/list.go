@@ -58,8 +58,8 @@ func (t *Table) List(ctx context.Context, q task.Query) (task.Page, error) {
 }
 
 // newest returns the ids of some classes from one id on, and before another, as far
-// as these are not empty; newest first, at most limit, and not all of those if the shards are
-// filled unevenly. It tells whether there may be more.
+// as these are not empty; newest first, at most limit, and not all of those if the
+// shards are filled unevenly. It tells whether there may be more.
 //
 // What it costs depends on the limit alone: from each shard it takes about
 // twice what an even distribution would need.

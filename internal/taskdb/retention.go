@@ -13,8 +13,9 @@ const removeStep = 200
 
 // RemoveExpired removes the finished tasks that have expired, with their answers
 // and executions, what was quarantined and idempotency keys, once they have
-// expired, and counts that are older than retention. It returns how many tasks it has removed, also with an
-// error: what was removed stays so, and the rest can be removed later.
+// expired, and counts that are older than retention. It returns how many tasks it has
+// removed, also with an error: what was removed stays so, and the rest can be removed
+// later.
 //
 // No task is taken to expire sooner than retention after it was created: that
 // bounds what is looked at, without an index that each task would have to pay
