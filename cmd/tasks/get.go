@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"tasks/internal/api"
-	"tasks/internal/client"
 	"tasks/internal/task"
 )
 
@@ -122,7 +121,7 @@ func outcome(a api.Attempt) string {
 	return reason(a.ErrorType, a.ErrorMessage)
 }
 
-func (c *cli) printHistory(h client.History) error {
+func (c *cli) printHistory(h api.History) error {
 	if c.json {
 		return c.out.json(h)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"tasks/internal/api"
 	"tasks/internal/task"
 )
 
@@ -12,28 +13,16 @@ import (
 // throttled for hours has thousands of events.
 const maxHistoryBytes = 3_000_000
 
-// History is what happened to a task in its current run.
-type History struct {
-	// Events are in the shape of the Step Functions HistoryEvent, oldest first.
-	Events []json.RawMessage `json:"events"`
-	// Source tells where they come from: "execution" is the workflow's own
-	// history, "attempts" means that there is none (not started yet, expired,
-	// or EXPRESS) and that they were made of the record's attempts.
-	Source string `json:"source"`
-	// Truncated tells that later events were left out.
-	Truncated bool `json:"truncated,omitempty"`
-}
-
-func (h *Handler) history(ctx context.Context, t task.Task) (History, error) {
+func (h *Handler) history(ctx context.Context, t task.Task) (api.History, error) {
 	events, err := h.Executions.History(ctx, t.Message())
 	switch task.KindOf(err) {
 	case task.NotFound, task.Unsupported:
-		return History{Events: eventsOf(t), Source: "attempts"}, nil
+		return api.History{Events: eventsOf(t), Source: "attempts"}, nil
 	}
 	if err != nil {
-		return History{}, err
+		return api.History{}, err
 	}
-	history := History{Events: []json.RawMessage{}, Source: "execution"}
+	history := api.History{Events: []json.RawMessage{}, Source: "execution"}
 	size := 0
 	for _, event := range events {
 		if size += len(event); size > maxHistoryBytes {

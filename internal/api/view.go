@@ -1,6 +1,10 @@
 package api
 
-import "tasks/internal/task"
+import (
+	"encoding/json"
+
+	"tasks/internal/task"
+)
 
 // Accepted is the answer to a request that put a task on the queue.
 type Accepted struct {
@@ -42,6 +46,18 @@ func SummaryOf(t task.Task) Summary {
 		TaskID: t.ID, Answer: t.Answer, Labels: t.Labels, Status: t.Status, Retries: t.Retries,
 		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, ErrorType: t.ErrorType, ErrorMessage: t.ErrorMessage,
 	}
+}
+
+// History is what happened to a task in its current run.
+type History struct {
+	// Events are in the shape of the Step Functions HistoryEvent, oldest first.
+	Events []json.RawMessage `json:"events"`
+	// Source tells where they come from: "execution" is the workflow's own
+	// history, "attempts" means that there is none (not started yet, expired,
+	// or EXPRESS) and that they were made of the record's attempts.
+	Source string `json:"source"`
+	// Truncated tells that later events were left out.
+	Truncated bool `json:"truncated,omitempty"`
 }
 
 // Detail is a task by itself.

@@ -190,19 +190,8 @@ func (c *Client) Get(ctx context.Context, id task.ID) (detail api.Detail, err er
 	return detail, err
 }
 
-// History is what happened to a task in its current run.
-type History struct {
-	// Events are in the shape of the Step Functions HistoryEvent, oldest first.
-	Events []json.RawMessage `json:"events"`
-	// Source is "execution", or "attempts" where the workflow has no history
-	// and the events were made of the record's attempts.
-	Source string `json:"source"`
-	// Truncated tells that later events were left out.
-	Truncated bool `json:"truncated,omitempty"`
-}
-
 // History returns a task's history.
-func (c *Client) History(ctx context.Context, id task.ID) (history History, err error) {
+func (c *Client) History(ctx context.Context, id task.ID) (history api.History, err error) {
 	err = c.call(ctx, http.MethodGet, pathOf(id)+"/history", nil, nil, http.StatusOK, &history)
 	return history, err
 }

@@ -123,7 +123,7 @@ func TestRequests(t *testing.T) {
 			func(ctx context.Context, c *client.Client) (any, error) { return c.History(ctx, id) },
 			http.StatusOK, `{"events":[{"id":1}],"source":"execution","truncated":true}`,
 			"GET /local/tasks/" + string(id) + "/history  ",
-			client.History{Events: []json.RawMessage{[]byte(`{"id":1}`)}, Source: "execution", Truncated: true},
+			api.History{Events: []json.RawMessage{[]byte(`{"id":1}`)}, Source: "execution", Truncated: true},
 		},
 		"redrive": {
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Redrive(ctx, id) },
