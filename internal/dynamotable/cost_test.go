@@ -208,31 +208,37 @@ func TestQuarantineKeepsLongMessagesWhole(t *testing.T) {
 
 func TestDueReachesAllOfABacklog(t *testing.T) {
 	t.Parallel()
-	table, _, _ := open(t, nil)
-	now := time.Now()
-	backlog := tasksOfShard(t, 0, 3*dynamotable.PerShard, now, time.Hour)
-	last := backlog[len(backlog)-1]
-	for _, b := range backlog {
-		if b.ID != last.ID {
-			b.Defer(1, task.At(now))
-		}
-		if err := tasktest.Create(t.Context(), table, b); err != nil {
-			t.Fatal(err)
-		}
+	const size = 3 * dynamotable.PerShard
+	for name, place := range map[string]int{"the oldest": 0, "one of the middle": size / 2, "the newest": size - 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			table, _, _ := open(t, nil)
+			now := time.Now()
+			backlog := tasksOfShard(t, 0, size, now, time.Hour)
+			want := backlog[place].ID
+			for _, b := range backlog {
+				if b.ID != want {
+					b.Defer(1, task.At(now))
+				}
+				if err := tasktest.Create(t.Context(), table, b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 200 { // each finds it by chance, one time in four or so
+				due, err := table.Due(t.Context(), task.At(now), 10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(due) == 1 && due[0].ID == want {
+					return
+				}
+				if len(due) > 0 {
+					t.Fatalf("got %+v, want %s alone", due, want)
+				}
+			}
+			t.Error("the only task that is due is never found")
+		})
 	}
-	for range 200 { // each finds it by chance, one time in three or so
-		due, err := table.Due(t.Context(), task.At(now), 10)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(due) == 1 && due[0].ID == last.ID {
-			return
-		}
-		if len(due) > 0 {
-			t.Fatalf("got %+v, want %s alone", due, last.ID)
-		}
-	}
-	t.Error("the only task that is due is never found")
 }
 
 func TestListOfUnevenShards(t *testing.T) {

@@ -368,22 +368,29 @@ func TestDeadLetter(t *testing.T) {
 
 func TestRedrive(t *testing.T) {
 	t.Parallel()
+	again := dead()
+	again.Run = 2
 	for _, row := range []struct {
 		name   string
 		before task.Task
+		run    int
 		err    task.Kind
 		after  task.Task
 	}{
-		{"DLQ gets a new run", dead(), "", redriven()},
-		{"PENDING is a conflict", pending(), task.Conflict, pending()},
-		{"PROCESSING is a conflict", processing(0), task.Conflict, processing(0)},
-		{"FAILED is a conflict", failed(0), task.Conflict, failed(0)},
-		{"PROCESSED is a conflict", processed(), task.Conflict, processed()},
+		{"DLQ gets a new run", dead(), 1, "", redriven()},
+		{"DLQ gets a new run, whichever it died in", dead(), 0, "", redriven()},
+		{"a newer run is a conflict", dead(), 2, task.Conflict, dead()},
+		{"an older run is a conflict", again, 1, task.Conflict, again},
+		{"PENDING is a conflict", pending(), 0, task.Conflict, pending()},
+		{"PENDING is a conflict in its run", pending(), 1, task.Conflict, pending()},
+		{"PROCESSING is a conflict", processing(0), 0, task.Conflict, processing(0)},
+		{"FAILED is a conflict", failed(0), 0, task.Conflict, failed(0)},
+		{"PROCESSED is a conflict", processed(), 0, task.Conflict, processed()},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			got := row.before
-			if err := got.Redrive(0, at(40)); task.KindOf(err) != row.err {
+			if err := got.Redrive(row.run, at(40)); task.KindOf(err) != row.err {
 				t.Errorf("got %v, want kind %q", err, row.err)
 			}
 			wantTask(t, row.after, got)

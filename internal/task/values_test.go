@@ -176,6 +176,7 @@ func TestDeadLetterBodies(t *testing.T) {
 		{"a failed lambda:invoke", task.DeadLetter{Message: m, Error: "WorkerError", Cause: `{"errorMessage":"no luck","errorType":"WorkerError","stackTrace":[]}`, ExecutionID: "e"}, false, "WorkerError", "no luck"},
 		{"a cause that is text", task.DeadLetter{Message: m, Error: "States.Runtime", Cause: "no such \"path\" \x00", ExecutionID: "e"}, false, "States.Runtime", "no such \"path\" \x00"},
 		{"a cause that is other JSON", task.DeadLetter{Message: m, Error: "E", Cause: `{"errorMessage":5}`, ExecutionID: "e"}, false, "E", `{"errorMessage":5}`},
+		{"a cause that is JSON without a message", task.DeadLetter{Message: m, Error: "E", Cause: `{"code": 7}`, ExecutionID: "e"}, false, "E", `{"code": 7}`},
 		{"no cause", task.DeadLetter{Message: m, Error: "States.Timeout", ExecutionID: "e"}, false, "States.Timeout", "the execution ended with States.Timeout and gave no cause"},
 		{"a long cause", task.DeadLetter{Message: m, Error: "E", Cause: strings.Repeat("x", 5000), ExecutionID: "e"}, false, "E", strings.Repeat("x", task.MaxErrorBytes)},
 	} {

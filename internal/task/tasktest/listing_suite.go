@@ -260,3 +260,40 @@ func exerciseDue(t *testing.T, open func(t *testing.T) task.Store) {
 	processed.deferCheck(1)
 	wantDue(now, processing, failed)
 }
+
+func exerciseOldestOpen(t *testing.T, open func(t *testing.T) task.Store) {
+	store := open(t)
+	wantOldest := func(want task.Time) {
+		t.Helper()
+		eventually(t, func() string {
+			counts, err := store.Counts(t.Context())
+			if err != nil {
+				t.Fatalf("Counts: %v", err)
+			}
+			if counts.OldestOpen != want {
+				return fmt.Sprintf("Counts: the oldest open task is of %q, want %q", counts.OldestOpen, want)
+			}
+			return ""
+		})
+	}
+	wantOldest(task.Time{})
+	processed := submit(t, store, "an answer", 3*time.Hour)
+	processed.claim(task.ClaimRun, "execution", 0, "token")
+	processed.succeed("token")
+	submit(t, store, "an answer", 2*time.Hour).deadLetter(task.Marked, 1)
+	wantOldest(task.Time{})
+
+	t.Log("each older than the last, and more of them than a store has parts")
+	var all []*subject
+	for n := range 20 {
+		s := submit(t, store, "an answer", time.Duration(n+1)*time.Minute)
+		all = append(all, s)
+		wantOldest(s.want.ID.Time())
+	}
+	t.Log("one that failed is open yet")
+	last := all[len(all)-1]
+	last.attempt("execution", 0)
+	wantOldest(last.want.ID.Time())
+	last.deadLetter(task.Marked, 1)
+	wantOldest(all[len(all)-2].want.ID.Time())
+}

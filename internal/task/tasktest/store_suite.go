@@ -29,6 +29,7 @@ func ExerciseStore(t *testing.T, open func(t *testing.T) task.Store) {
 		{"redrives and restarts", exerciseNewRun},
 		{"lists", exerciseList},
 		{"finds what is due", exerciseDue},
+		{"tells the time of the oldest open task", exerciseOldestOpen},
 		{"knows only what was created", exerciseUnknown},
 		{"takes concurrent requests", exerciseConcurrency},
 		{"quarantines", exerciseQuarantine},

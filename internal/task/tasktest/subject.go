@@ -173,13 +173,16 @@ func (s *subject) mark(want task.MarkOutcome, d task.DeadLetter) {
 	s.check()
 }
 
-func (s *subject) redrive(wantErr task.Kind) {
+// redrive redrives whichever run the task died in.
+func (s *subject) redrive(wantErr task.Kind) { s.t.Helper(); s.redriveRun(wantErr, 0) }
+
+func (s *subject) redriveRun(wantErr task.Kind, run int) {
 	s.t.Helper()
 	s.pass(time.Second)
-	if err := s.want.Redrive(0, s.now); task.KindOf(err) != wantErr {
+	if err := s.want.Redrive(run, s.now); task.KindOf(err) != wantErr {
 		s.t.Fatalf("Task.Redrive: got %v, want kind %q", err, wantErr)
 	}
-	got, _, err := s.store.Redrive(s.t.Context(), task.Message{TaskID: s.want.ID}, s.now)
+	got, _, err := s.store.Redrive(s.t.Context(), task.Message{TaskID: s.want.ID, Run: run}, s.now)
 	s.newRun("Redrive", got, err, wantErr)
 }
 

@@ -264,6 +264,14 @@ func exerciseNewRun(t *testing.T, open func(t *testing.T) task.Store) {
 			s.deadLetter(task.Marked, 2)
 			s.redrive("")
 		}},
+		{"redrives the run that it is told to, and no other", func(s *subject) {
+			s.deadLetterRaw(task.Marked, 1)
+			s.redriveRun(task.Conflict, 2)
+			s.redriveRun("", 1)
+			s.deadLetter(task.Marked, 2)
+			s.redriveRun(task.Conflict, 1)
+			s.redriveRun("", 2)
+		}},
 		{"redrives no task that is not in the DLQ", func(s *subject) {
 			s.redrive(task.Conflict)
 			s.claim(task.ClaimRun, "execution", 0, "token")
