@@ -1,6 +1,7 @@
 package redrive
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"strings"
@@ -182,6 +183,86 @@ func TestHandleRedrivesMany(t *testing.T) {
 			t.Errorf("got %d %s, want 503", resp.StatusCode, resp.Body)
 		}
 	})
+}
+
+// busyStore is one where something becomes of the first task of a listing before the
+// listing is answered.
+type busyStore struct {
+	*tasktest.Store
+	meanwhile func(ctx context.Context, first task.Task)
+}
+
+func (s *busyStore) List(ctx context.Context, q task.Query) (task.Page, error) {
+	page, err := s.Store.List(ctx, q)
+	if len(page.Tasks) > 0 {
+		s.meanwhile(ctx, page.Tasks[0])
+	}
+	return page, err
+}
+
+func TestHandleRedrivesOfManyOnlyWhatItHasSeenDead(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name      string
+		meanwhile func(ctx context.Context, store *tasktest.Store, first task.Task) error
+		run       int // of the first task in the end
+	}{
+		{"one was redriven", func(ctx context.Context, store *tasktest.Store, first task.Task) error {
+			_, _, err := store.Redrive(ctx, first.Message(), task.At(time.Now()))
+			return err
+		}, 2},
+		{"one was redriven, and died again", func(ctx context.Context, store *tasktest.Store, first task.Task) error {
+			again, _, err := store.Redrive(ctx, first.Message(), task.At(time.Now()))
+			if err == nil {
+				_, _, err = store.MarkDead(ctx, task.MarkRequest{DeadLetter: task.DeadLetter{Message: again.Message()}, Now: task.At(time.Now())})
+			}
+			return err
+		}, 2},
+		{"one has expired", func(_ context.Context, store *tasktest.Store, first task.Task) error {
+			store.FailBefore("Redrive", task.Errorf(task.NotFound, "there is no task %s", first.ID))
+			return nil
+		}, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store, queue := tasktest.NewStore(), tasktest.NewQueue()
+				var ids []task.ID // newest first
+				for range 3 {
+					id, err := task.NewID()
+					if err != nil {
+						t.Fatal(err)
+					}
+					dead := task.New(id, "42", time.Now())
+					dead.MarkDead(task.MarkRequest{DeadLetter: task.DeadLetter{Message: dead.Message()}, Now: task.At(time.Now())})
+					store.Put(dead)
+					ids = append([]task.ID{id}, ids...)
+				}
+				<-time.After(time.Second)
+				busy := &busyStore{store, func(ctx context.Context, first task.Task) {
+					if err := row.meanwhile(ctx, store, first); err != nil || first.ID != ids[0] {
+						t.Errorf("listed %s first, %v", first.ID, err)
+					}
+				}}
+				h := &Handler{Store: busy, Queue: queue, Log: slog.New(slog.DiscardHandler)}
+				resp, _ := h.Handle(t.Context(), api.Request{RouteKey: api.RedriveAllRoute, Body: `{}`, Headers: map[string]string{"content-type": "application/json"}})
+				var got api.Redriven
+				if err := json.Unmarshal([]byte(resp.Body), &got); err != nil || resp.StatusCode != 200 {
+					t.Fatalf("got %d %s, %v, want 200", resp.StatusCode, resp.Body, err)
+				}
+				want := []task.Message{{TaskID: ids[1], Run: 2}, {TaskID: ids[2], Run: 2}}
+				if diff := cmp.Diff(want, got.Tasks); diff != "" || got.NextToken != "" {
+					t.Errorf("got %+v (-want +got):\n%s", got, diff)
+				}
+				if diff := cmp.Diff(want, queue.Messages()); diff != "" {
+					t.Errorf("sent (-want +got):\n%s", diff)
+				}
+				if first, err := store.Get(t.Context(), ids[0]); err != nil || first.Run != row.run {
+					t.Errorf("the first is in run %d, %v, want %d", first.Run, err, row.run)
+				}
+			})
+		})
+	}
 }
 
 // TestHandleRedrivesManyUntilTheStoreIsAway tells what is done, and where to go on.

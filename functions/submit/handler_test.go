@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"log/slog"
 	"maps"
@@ -132,19 +133,82 @@ func TestHandleAcceptsARequestWithAKeyOnce(t *testing.T) {
 	}
 }
 
+// A request is the same if it asks for the same, whatever its JSON looks like.
+func TestHandleComparesAllThatARequestWithAKeyAsksFor(t *testing.T) {
+	t.Parallel()
+	const first = `{"answer": "42", "delaySeconds": 60, "labels": {"team": "billing", "tier": "gold"}}`
+	for _, row := range []struct {
+		name string
+		body string
+		want int
+	}{
+		{"in another order", `{"labels": {"tier": "gold", "team": "billing"}, "delaySeconds": 60, "answer": "\u0034\u0032"}`, 202},
+		{"another answer", `{"answer": "43", "delaySeconds": 60, "labels": {"team": "billing", "tier": "gold"}}`, 422},
+		{"another label", `{"answer": "42", "delaySeconds": 60, "labels": {"team": "sales", "tier": "gold"}}`, 422},
+		{"a label of another name", `{"answer": "42", "delaySeconds": 60, "labels": {"Team": "billing", "tier": "gold"}}`, 422},
+		{"a label less", `{"answer": "42", "delaySeconds": 60, "labels": {"team": "billing"}}`, 422},
+		{"no labels", `{"answer": "42", "delaySeconds": 60}`, 422},
+		{"another delay", `{"answer": "42", "delaySeconds": 61, "labels": {"team": "billing", "tier": "gold"}}`, 422},
+		{"no delay", `{"answer": "42", "labels": {"team": "billing", "tier": "gold"}}`, 422},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			h, _, _ := newHandler(true)
+			send := func(body string) api.Response {
+				req := post("")
+				req.Headers["idempotency-key"], req.Body = "k", body
+				resp, _ := h.Handle(t.Context(), req)
+				return resp
+			}
+			if got := send(first); got.StatusCode != 202 {
+				t.Fatalf("the first: got %d %s, want 202", got.StatusCode, got.Body)
+			}
+			if got := send(row.body); got.StatusCode != row.want || (got.Headers["Idempotent-Replayed"] != "") != (row.want == 202) {
+				t.Errorf("got %+v, want %d", got, row.want)
+			}
+		})
+	}
+}
+
+// What a version has written the next one compares with: a client may send its request
+// again across a deployment.
+func TestTheDigestOfARequestStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"answer": "42"}`: "9dae92a5923166547eb68ff4a57df8c333e067cb66ba4883d30d6081d1173994",
+		`{"answer": "<é>", "delaySeconds": 60, "labels": {"team": "billing", "a": ""}}`: "83173525946c91341d1260123da136b6d731c7e75d82c910d3d68fd7c7866259",
+	} {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(body), &object); err != nil {
+			t.Fatal(err)
+		}
+		s, err := submissionOf(object, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := keyNamed("k", s, 400, "The key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hex.EncodeToString(key.Request[:]); got != want {
+			t.Errorf("%s: got %s, want %s", body, got, want)
+		}
+	}
+}
+
 func TestHandleDelaysAndLabels(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h, store, queue := newHandler(true)
 		req := post("")
-		req.Body = `{"answer": "42", "delaySeconds": 900, "labels": {"team": "billing", "a.b-c_D": ""}}`
+		req.Body = `{"answer": "42", "delaySeconds": 900, "labels": {"team": "billing", "azAZ09.-_": ""}}`
 		resp, _ := h.Handle(t.Context(), req)
 		m := accepted.FindStringSubmatch(resp.Body)
 		if resp.StatusCode != 202 || m == nil {
 			t.Fatalf("got %d %s, want 202", resp.StatusCode, resp.Body)
 		}
 		want := task.New(task.ID(m[1]), "42", time.Now())
-		want.Labels = map[string]string{"team": "billing", "a.b-c_D": ""}
+		want.Labels = map[string]string{"team": "billing", "azAZ09.-_": ""}
 		want.NextAttemptAt = task.At(time.Now().Add(15 * time.Minute))
 		want.NextCheckAt = want.NextAttemptAt.Plus(task.FirstCheckAfter)
 		got, err := store.Get(t.Context(), want.ID)
