@@ -95,10 +95,10 @@ func (h *durableHost) runs() map[int64]int {
 	return times
 }
 
-// begin starts the execution.
+// begin starts the execution of a task.
 func (h *durableHost) begin() task.Message {
 	h.t.Helper()
-	id, err := task.ParseID("01939a3e-7c00-7000-8000-000000000001")
+	id, err := task.NewID()
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -257,6 +257,55 @@ func checkRuns(t *testing.T, before, after *durableHost, kept []asl.Event, m tas
 		if e.Kind == asl.TaskSucceeded && before.runs()[e.Ref]+again[e.Ref] == 0 {
 			t.Errorf("task %d has an answer and never ran", e.Ref)
 		}
+	}
+}
+
+// An execution ends by the definition with which it was started, though the host comes
+// back with another.
+func TestAnExecutionKeepsItsDefinition(t *testing.T) {
+	t.Parallel()
+	const later = `{"StartAt": "First", "States": {
+		"First": {TASK, "Parameters": {"answer": "new"}, "Next": "Last"},
+		"Last": {"Type": "Succeed"}}}`
+	for name, definition := range map[string]string{
+		"that waits": `{"StartAt": "First", "States": {
+			"First": {"Type": "Wait", "Seconds": 60, "Next": "Work"},
+			"Work": {TASK, "Parameters": {"answer": "old"}, "Next": "Last"},
+			"Last": {"Type": "Succeed"}}}`,
+		"whose task is to be retried": `{"StartAt": "First", "States": {
+			"First": {TASK, "Parameters": {"failures": 1, "retry.$": "$$.State.RetryCount", "answer": "old"}, "Retry": [{"ErrorEquals": ["Broken"], "IntervalSeconds": 60}], "Next": "Last"},
+			"Last": {"Type": "Succeed"}}}`,
+		"whose task runs": `{"StartAt": "First", "States": {
+			"First": {TASK, "Parameters": {"ms": 60000, "answer": "old"}, "Next": "Last"},
+			"Last": {"Type": "Succeed"}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "tasks.db")
+				first := openDurable(t, path, definition)
+				old := first.begin()
+				pass(time.Second)
+				first.kill()
+
+				second := openDurable(t, path, later)
+				defer func() { second.kill() }()
+				if second.ended(old) {
+					t.Fatal("the execution ended before the host was killed")
+				}
+				second.resumeAll()
+				begun := second.begin()
+				pass(long)
+				second.kill()
+				second = openDurable(t, path, later) // which knows nothing but what is in the file
+				for m, answer := range map[task.Message]string{old: "old", begun: "new"} {
+					want := `{"executionSucceededEventDetails":{"output":"\"` + answer + `\"","outputDetails":{"truncated":false}},"type":"ExecutionSucceeded"}`
+					if got := second.outcome(m); got != want {
+						t.Errorf("%s ended with %s\nwant %s", m.ExecutionName(), got, want)
+					}
+				}
+			})
+		})
 	}
 }
 

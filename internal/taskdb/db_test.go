@@ -304,6 +304,37 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 	}
 }
 
+// A page of a filtered listing that has examined its share tells where to go on, though
+// no task was on it.
+func TestAFilteredListingGoesOn(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	var all []task.Submission // oldest first
+	for range maxExamined + 1 {
+		id, err := task.NewID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, task.Submission{Task: task.New(id, "an answer", time.Now())})
+	}
+	all[0].Labels = map[string]string{"team": "billing"}
+	for _, created := range db.Create(t.Context(), all...) {
+		if created.Err != nil {
+			t.Fatal(created.Err)
+		}
+	}
+	q := task.Query{Filter: task.Filter{Label: "team", LabelValue: "billing"}, Limit: 10}
+	page, err := db.List(t.Context(), q)
+	if err != nil || len(page.Tasks) != 0 || page.Next != all[1].ID {
+		t.Fatalf("got %d tasks and %q, %v, want none, and to go on before %s", len(page.Tasks), page.Next, err, all[1].ID)
+	}
+	q.Before = page.Next
+	page, err = db.List(t.Context(), q)
+	if err != nil || len(page.Tasks) != 1 || page.Tasks[0].ID != all[0].ID || page.Next != "" {
+		t.Errorf("got %+v, %v, want the oldest task, and no more", page, err)
+	}
+}
+
 // A file without labels has what was in it, and what is new: one of version 1, of the
 // first of version 2, or one of those that a later version has tried to open.
 func TestOpenAFileWithoutLabels(t *testing.T) {

@@ -188,3 +188,77 @@ func TestATaskIsStartedWithItsCreation(t *testing.T) {
 		})
 	}
 }
+
+func TestSendOnlyWhatWaitsForItsMessage(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		run  int // of the message that is sent
+		do   func(db *DB, m task.Message) error
+		want int // messages
+	}{
+		{"a run that waits for its message", 1, func(*DB, task.Message) error { return nil }, 1},
+		{"a run that was restarted since", 1, func(db *DB, m task.Message) error {
+			_, _, err := db.Restart(context.Background(), m, task.At(time.Now()))
+			for _, r := range db.Queue().Receive(context.Background(), 10) {
+				err = errors.Join(err, db.Queue().Delete(context.Background(), r))
+			}
+			return err
+		}, 0},
+		{"a run that is yet to come", 2, func(*DB, task.Message) error { return nil }, 0},
+		{"a run whose execution was started", 1, func(db *DB, m task.Message) error {
+			_, err := db.StartExecution(context.Background(), Execution{Message: m, Status: task.ExecutionRunning})
+			return err
+		}, 0},
+		{"a task that was claimed", 1, func(db *DB, m task.Message) error {
+			_, _, err := db.Claim(context.Background(), task.ClaimRequest{Message: m, ExecutionID: "x", Token: "t", Now: task.At(time.Now()), Lease: time.Minute})
+			return err
+		}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			db := openTest(t)
+			m := task.Message{TaskID: newTask(t, db), Run: 1}
+			if err := db.Queue().Delete(t.Context(), db.Queue().Receive(t.Context(), 1)[0]); err != nil {
+				t.Fatal(err)
+			}
+			if err := row.do(db, m); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Queue().Send(t.Context(), task.Outgoing{Message: task.Message{TaskID: m.TaskID, Run: row.run}}); err != nil {
+				t.Fatal(err)
+			}
+			if got := db.Queue().Len(); got != row.want {
+				t.Errorf("got %d messages, want %d", got, row.want)
+			}
+		})
+	}
+}
+
+// A message that is on the queue already stays where it is, whatever the delay of
+// another.
+func TestSendTwiceIsSendOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := openTest(t)
+		m := task.Message{TaskID: newTask(t, db), Run: 1}
+		if err := db.Queue().Delete(t.Context(), db.Queue().Receive(t.Context(), 1)[0]); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for _, delay := range []time.Duration{time.Minute, time.Hour, 0} {
+			if err := db.Queue().Send(t.Context(), task.Outgoing{Message: m, Delay: delay}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := db.Queue().Receive(t.Context(), 10)
+		if after := time.Since(began); len(got) != 1 || got[0].Body != m.Body() || after != time.Minute {
+			t.Errorf("got %+v after %v, want the message after a minute", got, after)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+		defer cancel()
+		if more := db.Queue().Receive(ctx, 10); len(more) != 0 {
+			t.Errorf("got %+v besides", more)
+		}
+	})
+}
