@@ -280,51 +280,6 @@ func TestAnInterruptedAttemptRunsAgain(t *testing.T) {
 	})
 }
 
-// A worker that kills its host whenever it runs ends in the DLQ, and the tasks beside it do
-// not.
-func TestAWorkerThatKillsItsHost(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "tasks.db")
-		kill := make(chan struct{})
-		worker := workerFunc(func(ctx context.Context, t task.Task) error {
-			needs := time.After(2 * time.Second)
-			if t.Answer == "kill" {
-				kill <- struct{}{}
-				needs = nil
-			}
-			select {
-			case <-needs:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-		h := serveTest(t, path, worker)
-		var beside []task.ID
-		for range 10 {
-			beside = append(beside, h.submit("2 s"))
-		}
-		killer := h.submit("kill")
-		for range 10 {
-			beside = append(beside, h.submit("2 s"))
-		}
-		for range 3 * task.MaxInterruptions {
-			<-kill
-			h.kill()
-			h = serveTest(t, path, worker)
-		}
-		defer h.shutdown()
-		pass(time.Minute)
-		h.want(killer, task.DLQ, 3*task.MaxInterruptions)
-		for _, id := range beside {
-			if got := h.get(id); got.Status != task.Processed {
-				t.Errorf("got %s: %s after %d attempts, want PROCESSED", got.Status, got.ErrorMessage, len(got.Attempts))
-			}
-		}
-	})
-}
-
 // A host that cannot take up all that an earlier one left ends what it has taken up.
 func TestAHostThatCannotResume(t *testing.T) {
 	t.Parallel()
