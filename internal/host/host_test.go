@@ -353,58 +353,6 @@ func TestWorkersThatMisbehave(t *testing.T) {
 	}
 }
 
-func TestShutdown(t *testing.T) {
-	t.Parallel()
-	work := func(d time.Duration) workerFunc {
-		return func(ctx context.Context, _ task.Task) error {
-			select {
-			case <-time.After(d):
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
-	t.Run("lets finish what is in flight", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "tasks.db")
-			h := serveTest(t, path, work(8*time.Second))
-			id := h.submit("x")
-			pass(time.Second)
-			began := time.Now()
-			h.shutdown()
-			if took := time.Since(began); took != 7*time.Second {
-				t.Errorf("took %v, want the 7 s that the worker needed", took)
-			}
-			h = serveTest(t, path, work(0))
-			defer h.shutdown()
-			h.want(id, task.Processed, 1)
-		})
-	})
-	t.Run("cuts off what takes longer, to be run again", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "tasks.db")
-			h := serveTest(t, path, work(time.Minute))
-			id := h.submit("x")
-			pass(time.Second)
-			began := time.Now()
-			h.shutdown()
-			if took := time.Since(began); took != stopWithin {
-				t.Errorf("took %v, want %v", took, stopWithin)
-			}
-			h = serveTest(t, path, work(0))
-			defer h.shutdown()
-			pass(time.Second)
-			got := h.want(id, task.Processed, 2)
-			if !got.Attempts[0].NotCounted {
-				t.Errorf("the attempt that was cut off counts: %+v", got.Attempts[0])
-			}
-		})
-	})
-}
-
 func TestRedrive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

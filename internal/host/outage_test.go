@@ -127,6 +127,40 @@ func TestAStartThatTheFileFails(t *testing.T) {
 	})
 }
 
+// TestAnOutcomeThatIsNotWritten has the file refuse each outcome of a task, and take the
+// rest: the task dies of that, unless it could not have been saved anyway.
+func TestAnOutcomeThatIsNotWritten(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		outcome  error
+		attempts int
+		want     task.Kind
+	}{
+		"a success":           {nil, 3, task.Unrecorded},
+		"a failure":           {errors.New("no"), 3, task.Unrecorded},
+		"a permanent failure": {task.Permanent(errors.New("no")), 1, task.PermanentError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "tasks.db")
+				began := 0
+				h := serveTest(t, path, workerFunc(func(context.Context, task.Task) error {
+					began++
+					return test.outcome
+				}))
+				defer h.shutdown()
+				change(t, path, `CREATE TRIGGER broken BEFORE UPDATE ON tasks WHEN NEW.status IN ('PROCESSED', 'FAILED') BEGIN SELECT RAISE(ABORT, 'broken'); END`)
+				id := h.submit("x")
+				pass(time.Minute)
+				if got := h.want(id, task.DLQ, test.attempts); got.ErrorType != string(test.want) || began != test.attempts {
+					t.Errorf("got %s: %s after %d calls of the worker, want %s after %d", got.ErrorType, got.ErrorMessage, began, test.want, test.attempts)
+				}
+			})
+		})
+	}
+}
+
 // TestALogThatCannotBeWritten has every record of the log fail, as on a full
 // disk.
 func TestALogThatCannotBeWritten(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -135,6 +137,59 @@ func TestAnOutageOfWritesLeavesTheLineAlone(t *testing.T) {
 		if counts, err := h.db.Counts(t.Context()); err != nil || counts.Tasks[task.Processed] != tasks {
 			t.Errorf("at the end %+v, %v, want all processed", counts, err)
 		}
+	})
+}
+
+// TestACallThatIsCancelledInLine leaves its place to the next.
+func TestACallThatIsCancelledInLine(t *testing.T) {
+	t.Parallel()
+	t.Run("because a branch beside it failed", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			h := openDurable(t, filepath.Join(t.TempDir(), "tasks.db"), `{"StartAt": "All", "States": {"All": {"Type": "Parallel", "End": true, "Branches": [
+				{"StartAt": "First", "States": {"First": {TASK, "Parameters": {"MS": 3000, "Answer": "first"}, "End": true}}},
+				{"StartAt": "Both", "States": {
+					"Both": {"Type": "Parallel", "Catch": [{"ErrorEquals": ["Beside"], "Next": "Caught"}], "End": true, "Branches": [
+						{"StartAt": "Cancelled", "States": {"Cancelled": {TASK, "Parameters": {"Answer": "cancelled"}, "End": true}}},
+						{"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 2, "Next": "Beside"}, "Beside": {"Type": "Fail", "Error": "Beside"}}}]},
+					"Caught": {"Type": "Pass", "Result": "caught", "End": true}}},
+				{"StartAt": "Later", "States": {"Later": {"Type": "Wait", "Seconds": 1, "Next": "Next"}, "Next": {TASK, "Parameters": {"Answer": "next"}, "End": true}}}]}}}`)
+			defer h.kill()
+			h.slots = newSlots(1)
+			m := h.begin()
+			pass(4 * time.Second)
+			if got, want := h.outcome(m), `["first","caught","next"]`; !strings.Contains(got, strconv.Quote(want)) {
+				t.Errorf("got %s, want the output %s", got, want)
+			}
+			if runs := h.runs(); len(runs) != 2 {
+				t.Errorf("got %d calls, want two", len(runs))
+			}
+		})
+	})
+	t.Run("because its task was redriven", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			h := openDurable(t, filepath.Join(t.TempDir(), "tasks.db"), `{"StartAt": "T", "States": {"T": {TASK, "Parameters": {"MS": 3000}, "End": true}}}`)
+			defer h.kill()
+			h.slots = newSlots(1)
+			first, redriven, next := h.begin(), h.begin(), h.begin()
+			ctx, now := context.Background(), task.At(time.Now())
+			if _, _, err := h.db.MarkDead(ctx, task.MarkRequest{DeadLetter: task.DeadLetter{Message: redriven}, Now: now}); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := h.db.Redrive(ctx, redriven, now); err != nil {
+				t.Fatal(err)
+			}
+			pass(7 * time.Second)
+			for _, m := range []task.Message{first, next} {
+				if got, err := h.Status(ctx, m); err != nil || got.Status != task.ExecutionSucceeded {
+					t.Errorf("%s: got %s, %v, want it SUCCEEDED", m.TaskID, got.Status, err)
+				}
+			}
+			if len(h.ran) != 2 {
+				t.Errorf("got %d calls, want two", len(h.ran))
+			}
+		})
 	})
 }
 

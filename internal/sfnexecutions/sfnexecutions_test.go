@@ -3,9 +3,11 @@ package sfnexecutions_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -190,6 +192,46 @@ func TestOutage(t *testing.T) {
 	awstest.Outage(t, func(cfg aws.Config) task.Executions {
 		return sfnexecutions.New(cfg, "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Standard)
 	}, "Start")
+}
+
+// TestStartWaitsForRoomAmongTheOpenExecutions until there is some, or its caller's time
+// is up. What else the service refuses it does not ask for again.
+func TestStartWaitsForRoomAmongTheOpenExecutions(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		refusals    int
+		refusal     string
+		want        task.Kind
+		least, most int // requests; they are 5 s apart at most
+	}{
+		"which comes":                {10, "ExecutionLimitExceeded", "", 11, 11},
+		"which does not":             {1000, "ExecutionLimitExceeded", task.Unavailable, 120, 500},
+		"and not for permissions":    {1000, "AccessDeniedException", task.Unavailable, 1, 1},
+		"and not for one that ended": {1000, "ExecutionAlreadyExists", task.Closed, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				requests := 0
+				transport := awstest.Answers(func(string, []byte) (int, string) {
+					if requests++; requests <= test.refusals {
+						return http.StatusBadRequest, fmt.Sprintf(`{"__type": %q, "message": "no"}`, test.refusal)
+					}
+					return http.StatusOK, `{"executionArn": "arn", "startDate": 1}`
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer cancel()
+				x := sfnexecutions.New(awstest.FunctionConfig(transport), "arn:aws:states:eu-west-1:123456789012:stateMachine:m", sfnexecutions.Standard)
+				err := x.Start(ctx, newMessage(t))
+				if task.KindOf(err) != test.want || (err == nil) != (test.want == "") {
+					t.Errorf("got %v, want kind %q", err, test.want)
+				}
+				if requests < test.least || requests > test.most {
+					t.Errorf("got %d requests, want %d to %d", requests, test.least, test.most)
+				}
+			})
+		})
+	}
 }
 
 func TestExpressCannotBeAsked(t *testing.T) {

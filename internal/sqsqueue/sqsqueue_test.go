@@ -2,7 +2,10 @@ package sqsqueue_test
 
 import (
 	"context"
+	"crypto/md5"
 	"crypto/rand"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -144,6 +147,57 @@ func TestQueuesWhicheverRequestIsHit(t *testing.T) {
 			return sqsqueue.NewDeadLetterQueue(cfg, url).Send(ctx, m.Body())
 		}))
 	})
+}
+
+// TestABatchOfWhichAPartIsRefused is one of 15 messages, in two requests, of which the
+// service refuses one or none: it answers 200 all the same.
+func TestABatchOfWhichAPartIsRefused(t *testing.T) {
+	t.Parallel()
+	type entry struct {
+		ID     string `json:"Id"`
+		Body   string `json:"MessageBody,omitempty"`
+		MD5    string `json:"MD5OfMessageBody,omitempty"`
+		Sender bool   `json:"SenderFault"`
+		Code   string `json:",omitempty"`
+	}
+	for name, test := range map[string]struct {
+		refused int // of the messages; none, if negative
+		want    task.Kind
+	}{
+		"none":                   {-1, ""},
+		"one of the first ten":   {3, task.Unavailable},
+		"one of the second five": {14, task.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sent := 0
+			transport := awstest.Answers(func(_ string, body []byte) (int, string) {
+				var request struct{ Entries []entry }
+				if err := json.Unmarshal(body, &request); err != nil {
+					t.Error(err)
+				}
+				answer := map[string][]entry{"Successful": {}, "Failed": {}}
+				for _, e := range request.Entries {
+					if sent == test.refused {
+						answer["Failed"] = append(answer["Failed"], entry{ID: e.ID, Code: "InternalError"})
+					} else {
+						answer["Successful"] = append(answer["Successful"], entry{ID: e.ID, MD5: fmt.Sprintf("%x", md5.Sum([]byte(e.Body)))})
+					}
+					sent++
+				}
+				document, _ := json.Marshal(answer)
+				return http.StatusOK, string(document)
+			})
+			messages := make([]task.Outgoing, 15)
+			err := sqsqueue.NewQueue(awstest.FunctionConfig(transport), "http://service.test/queue").Send(t.Context(), messages...)
+			if task.KindOf(err) != test.want || (err == nil) != (test.want == "") {
+				t.Errorf("got %v, want kind %q", err, test.want)
+			}
+			if n := transport.Count("SendMessageBatch"); n != 2 || sent != len(messages) {
+				t.Errorf("got %d messages in %d requests, want %d in 2", sent, n, len(messages))
+			}
+		})
+	}
 }
 
 func TestOutage(t *testing.T) {

@@ -56,6 +56,15 @@ type Transport struct {
 	late   []func() error
 }
 
+// Answers returns a transport that answers each request itself, with a status and the
+// JSON of the service's own. It needs no service.
+func Answers(answer func(operation string, body []byte) (status int, document string)) *Transport {
+	return &Transport{Edit: func(operation string, req *http.Request, body []byte, _ func([]byte) (*http.Response, []byte, error)) (*http.Response, []byte, error) {
+		status, document := answer(operation, body)
+		return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": req.Header["Content-Type"]}, Request: req}, []byte(document), nil
+	}}
+}
+
 // ApplyLate lets the requests that AppliedLate hit take effect now.
 func (t *Transport) ApplyLate() error {
 	t.mu.Lock()

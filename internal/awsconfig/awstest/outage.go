@@ -40,7 +40,7 @@ func Outage[C any](t *testing.T, open func(aws.Config) C, waits ...string) {
 				synctest.Test(t, func(t *testing.T) {
 					var mu sync.Mutex // a method may have several requests under way
 					attempts := 0
-					cfg := functionConfig(&Transport{Choose: func(_ string, attempt int) Fault {
+					cfg := FunctionConfig(&Transport{Choose: func(_ string, attempt int) Fault {
 						mu.Lock()
 						defer mu.Unlock()
 						attempts = max(attempts, attempt)
@@ -69,9 +69,9 @@ func Outage[C any](t *testing.T, open func(aws.Config) C, waits ...string) {
 	}
 }
 
-// functionConfig returns what awsconfig gives a function, with its requests
-// going through a transport.
-func functionConfig(transport http.RoundTripper) aws.Config {
+// FunctionConfig returns what awsconfig gives a function, with its requests
+// going through a transport. There is no service behind it.
+func FunctionConfig(transport http.RoundTripper) aws.Config {
 	cfg := awsconfig.NewEnvironment(func(name string) string {
 		return map[string]string{
 			"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
