@@ -154,6 +154,7 @@ func badRequests() []badRequest {
 		plain("a time that is none", "GET", "/tasks?createdAfter=yesterday", malformed, "createdAfter must be a time"),
 		plain("a date", "GET", "/tasks?createdBefore=2026-01-31", malformed, "RFC 3339"),
 		plain("a time before there were any", "GET", "/tasks?createdBefore=1969-12-31T23:59:59Z", malformed, "RFC 3339"),
+		plain("a query parameter of the description", "GET", "/openapi.yaml?format=json", malformed, `"format"`),
 		plain("a query parameter of the counts", "GET", "/tasks/stats?status=DLQ", malformed, `"status"`),
 
 		posted("an order that is an array", "/tasks/redrive", `[]`, unprocessable, "JSON object"),

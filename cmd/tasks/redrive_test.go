@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -62,8 +64,12 @@ func TestRedriveMany(t *testing.T) {
 	t.Run("all, at a rate", func(t *testing.T) {
 		t.Parallel()
 		f := dead(t)
+		began := time.Now()
 		check(t, f.run(t, "redrive", "--all", "--rate", "1", "--error-type", "WorkerError", "--label", "team=billing", "--created-before", "2026-04-01T00:00:00Z"),
 			result{Out: "2 tasks moved\n"})
+		if took := time.Since(began); took < time.Second {
+			t.Errorf("took %v, want a second between the first and the second", took)
+		}
 		order := func(limit float64, more map[string]any) map[string]any {
 			o := map[string]any{"dryRun": false, "limit": limit, "errorType": "WorkerError", "label": "team:billing", "createdBefore": "2026-04-01T00:00:00Z"}
 			for name, value := range more {
@@ -98,6 +104,40 @@ func TestRedriveMany(t *testing.T) {
 		})
 		check(t, f.run(t, "redrive", "--all"), result{Out: "2 tasks moved\n"})
 	})
+	t.Run("until it is interrupted, between two pages", func(t *testing.T) {
+		t.Parallel()
+		f := dead(t)
+		ctx, interrupt := context.WithCancel(t.Context())
+		var stderr strings.Builder
+		code := run(ctx, []string{"redrive", "--all", "--json", "--rate", "1", "--api", f.URL + "/local"}, strings.NewReader(""),
+			writerFunc(func() { interrupt() }), &stderr, func(string) string { return "" })
+		if want := "tasks: interrupted; 1 task was moved before that\n"; code != exitFailed || stderr.String() != want || len(f.orders) != 2 {
+			t.Errorf("got code %d and %q after %d orders, want %d and %q after 2", code, stderr.String(), len(f.orders), exitFailed, want)
+		}
+	})
+	t.Run("says that tasks may have been redriven by a request without an answer", func(t *testing.T) {
+		t.Parallel()
+		for _, args := range [][]string{{"--all", "--rate", "1"}, {firstID}} {
+			f := dead(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			orders := 0
+			f.hooks = append(f.hooks, func(w http.ResponseWriter, r *http.Request) bool {
+				if orders++; args[0] == "--all" && orders < 3 { // for the time, and the first task
+					return false
+				}
+				cancel() // or it would be sent again for long
+				return hangUp(w, r)
+			})
+			got := f.runIn(ctx, "", append([]string{"redrive"}, args...)...)
+			want := "the task may have been redriven"
+			if args[0] == "--all" {
+				want += "; 1 task was moved before that"
+			}
+			if got.Code != exitFailed || !strings.HasSuffix(got.ErrOut, "; "+want+"\n") {
+				t.Errorf("%v: got %+v, want code %d and %q", args, got, exitFailed, want)
+			}
+		}
+	})
 	t.Run("refuses what makes no sense", func(t *testing.T) {
 		t.Parallel()
 		for _, args := range [][]string{
@@ -110,6 +150,14 @@ func TestRedriveMany(t *testing.T) {
 			}
 		}
 	})
+}
+
+// writerFunc is called when something is written.
+type writerFunc func()
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f()
+	return len(p), nil
 }
 
 func TestStats(t *testing.T) {

@@ -123,6 +123,15 @@ func TestSubmitAndWait(t *testing.T) {
 				`"run":1,"executionId":"","attempts":[]}` + "\n",
 		})
 	})
+	t.Run("printing it as JSON when it ends in the DLQ too", func(t *testing.T) {
+		t.Parallel()
+		check(t, newFakeServer(t).run(t, "submit", "--wait", "--json", "mute"), result{
+			Code: exitDLQ,
+			Out: `{"taskId":"` + firstID + `","answer":"mute","status":"DLQ","retries":0,` +
+				`"createdAt":"2026-03-01T12:00:00.000Z","updatedAt":"2026-03-01T12:00:01.000Z","errorType":"","errorMessage":"",` +
+				`"run":1,"executionId":"","attempts":[]}` + "\n",
+		})
+	})
 	t.Run("through a server that restarts", func(t *testing.T) {
 		t.Parallel()
 		f := newFakeServer(t)

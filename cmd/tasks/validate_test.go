@@ -47,6 +47,25 @@ func TestValidate(t *testing.T) {
 			ErrOut: "tasks: 6 problems\n",
 		})
 	})
+	t.Run("says ok of each file that has none", func(t *testing.T) {
+		t.Parallel()
+		one, two := write(t, "one.json", `{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`), write(t, "two.json", "{}")
+		check(t, runWith(t.Context(), "", nil, "validate", one, two, one), result{
+			Code:   exitFailed,
+			Out:    one + ": ok\n" + two + ":1:1: StartAt: is missing\n" + two + ":1:1: States: is missing\n" + one + ": ok\n",
+			ErrOut: "tasks: 2 problems\n",
+		})
+	})
+	t.Run("says what is missing, once, where a substitution is not in a string", func(t *testing.T) {
+		t.Parallel()
+		file := write(t, "flow\x1b[2J.json", "{\"a\": ${B}, \"c\": ${D}}")
+		shown := strings.ReplaceAll(file, "\x1b", `\x1b`)
+		check(t, runWith(t.Context(), broken, nil, "validate", "-", file), result{
+			Code:   exitFailed,
+			Out:    "<stdin>:4:42: not JSON: unexpected '$'\n" + shown + ":1:7: not JSON: unexpected '$'\n",
+			ErrOut: "tasks: 2 problems; --substitute NAME=VALUE gives values for ${Pause}\n",
+		})
+	})
 	t.Run("reads standard input and prints JSON", func(t *testing.T) {
 		t.Parallel()
 		check(t, runWith(t.Context(), broken, nil, "validate", "--json", "-"), result{

@@ -16,12 +16,22 @@ func env(vars map[string]string) func(string) string {
 
 func TestLoadConfig(t *testing.T) {
 	t.Parallel()
-	got, err := LoadConfig(env(map[string]string{"FAILURE_RATE": "0.3", "RETENTION_DAYS": "30"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(Config{FailureRate: 0.3, Retention: 30 * 24 * time.Hour}, got); diff != "" {
-		t.Errorf("config (-want +got):\n%s", diff)
+	const day = 24 * time.Hour
+	for _, test := range []struct {
+		rate, days string
+		want       Config
+	}{
+		{"0.3", "30", Config{FailureRate: 0.3, Retention: 30 * day}},
+		{"0", "1", Config{FailureRate: 0, Retention: day}},
+		{"1", "3650", Config{FailureRate: 1, Retention: 3650 * day}},
+	} {
+		got, err := LoadConfig(env(map[string]string{"FAILURE_RATE": test.rate, "RETENTION_DAYS": test.days}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("config (-want +got):\n%s", diff)
+		}
 	}
 }
 

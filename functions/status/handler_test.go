@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	openapi "tasks/api"
 	"tasks/internal/api"
 	"tasks/internal/task"
 	"tasks/internal/task/tasktest"
@@ -169,6 +170,19 @@ func TestHandleShowsATask(t *testing.T) {
 			t.Errorf("got the attempts %v, want an empty list", body["attempts"])
 		}
 	})
+}
+
+func TestHandleDescribesTheAPI(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]api.Response{
+		"":            api.Text(200, "application/yaml", openapi.Description),
+		"format=json": api.Fail(t.Context(), slog.New(slog.DiscardHandler), api.Problemf(400, "This path takes no query parameters. Leave out \"format\".")),
+	} {
+		got, err := newBench(t).h.Handle(t.Context(), api.Request{RouteKey: api.DescriptionRoute, RawQueryString: query})
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%q: %v, the answer (-want +got):\n%s", query, err, diff)
+		}
+	}
 }
 
 func TestHandleWithoutItsHost(t *testing.T) {

@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
@@ -276,6 +277,21 @@ func TestHandleAcceptsABatch(t *testing.T) {
 			t.Errorf("got %d results, the last %+v, and %d messages", len(results), results[len(results)-1], len(queue.Sent()))
 		}
 	})
+	t.Run("of which every task is refused, without asking the store for anything", func(t *testing.T) {
+		t.Parallel()
+		h, store, queue := newHandler(true)
+		creates := &countedCreates{Store: store}
+		h.Store = creates
+		status, results := send(t, h, `{"tasks": [{"answer": ""}, {}, 7, {"answer": "d", "delaySeconds": 901}]}`)
+		if status != 200 || len(results) != 4 || creates.n != 0 || len(queue.Sent()) != 0 {
+			t.Errorf("got %d with %d results, %d calls of Create and %d messages, want 200 with 4, and none", status, len(results), creates.n, len(queue.Sent()))
+		}
+		for i, got := range results {
+			if got.Status != 422 || got.Detail == "" || got.TaskID != "" {
+				t.Errorf("task %d: got %+v, want 422 and why", i, got)
+			}
+		}
+	})
 	t.Run("or says of each that the store is away", func(t *testing.T) {
 		t.Parallel()
 		h, store, queue := newHandler(true)
@@ -285,6 +301,17 @@ func TestHandleAcceptsABatch(t *testing.T) {
 			t.Errorf("got %+v and %d messages", results, len(queue.Sent()))
 		}
 	})
+}
+
+// countedCreates counts the calls of Create.
+type countedCreates struct {
+	task.Store
+	n int
+}
+
+func (s *countedCreates) Create(ctx context.Context, submissions ...task.Submission) []task.Created {
+	s.n++
+	return s.Store.Create(ctx, submissions...)
 }
 
 func TestHandleAcceptsTheLongestAnswer(t *testing.T) {

@@ -45,6 +45,10 @@ func TestIntrinsicFunctions(t *testing.T) {
 		`States.Base64Decode('RGF0YQ')`:                                         `"Data"`,
 		`States.Hash('input data', 'SHA-1')`:                                    `"aaff4a450a104cd177d28d18d74485e8cae074b7"`,
 		`States.Hash('input data', 'MD5')`:                                      `"812f45842bc6d66ee14572ce20db8e86"`,
+		`States.Hash('input data', 'SHA-256')`:                                  `"b4a697a057313163aee33cd8d40c66e9f0f177e00cac2de32475ffff6169c3e3"`,
+		`States.Hash('input data', 'SHA-384')`:                                  `"d28a7d5cf25a74f11a50a18452b75e04bb3d70c9dd0510d6123aa008c756511b87525bdc835ebb27e1fb9e9374a15562"`,
+		`States.Hash('input data', 'SHA-512')`:                                  `"6ce4adb348546d4f449c4d25aad9a7c9cb711d9e91982d3f0b29ca2f3f47d4ce2deba23bf2954f0f1d593fc50283731a533d30d425402d4f91316d871303aac4"`,
+		`States.Hash($.o, 'SHA-1')`:                                             `"bede63aec750e1c0339584bb3ead740cd3a68ee5"`, // of its JSON
 		`States.JsonMerge($.o, States.StringToJson('{"x": 2, "z": 3}'), false)`: `{"x":2,"y":1,"z":3}`,
 		`States.StringToJson(' ')`:                                              `null`,
 		`States.JsonToString($.o)`:                                              `"{\"x\":1,\"y\":1}"`,

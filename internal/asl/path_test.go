@@ -26,6 +26,16 @@ func TestPathsSelect(t *testing.T) {
 		`$.books[-1].title`:                   `"C"`,
 		`$.books[0]['in stock']`:              `true`,
 		`$.books[0].tags`:                     `["x","y"]`,
+		`$.books[-3].title`:                   `"A"`,
+		`$.books[-1,0].title`:                 `["C","A"]`,
+		`$.books[2,-4,3,-3].title`:            `["C","A"]`, // what is not there is left out
+		`$.books[*].tags[-1]`:                 `["y"]`,
+		`$.books[*].tags[-2]`:                 `["x"]`,
+		`$.books[*].tags[-3]`:                 `[]`,
+		`$.books[*].tags[2]`:                  `[]`,
+		`$.books[:-1].title`:                  `["A","B"]`,
+		`$.books[-9:1].title`:                 `["A"]`,
+		`$.books[:-9].title`:                  `[]`,
 		`$.books[*].title`:                    `["A","B","C"]`,
 		`$.books[0,2].title`:                  `["A","C"]`,
 		`$.books[1:].title`:                   `["B","C"]`,
@@ -90,6 +100,8 @@ func TestDefinitePathsSayWhyTheyFindNothing(t *testing.T) {
 		`$.x.y.z`:            `Missing property in path $['x']`,
 		`$.o.y.z`:            `Missing property in path $['o']['y']`,
 		`$.books[7]`:         `No results for path: $['books'][7]`,
+		`$.books[3]`:         `No results for path: $['books'][3]`,
+		`$.books[-4]`:        `No results for path: $['books'][-4]`,
 		`$.limit.x`:          `Expected to find an object with property ['x'] in path $['limit'] but found 'java.lang.Integer'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.`,
 		`$.books[2].isbn[0]`: `The path $['books'][2]['isbn'] is null`,
 		`$.o.x[0]`:           `Filter: [0] can only be applied to arrays. Current context is: {title=D}`,
@@ -114,6 +126,18 @@ func TestPathsThatAreNone(t *testing.T) {
 	} {
 		if p, err := parsePath(path); err == nil {
 			t.Errorf("%q: got %+v, want an error", path, p)
+		}
+	}
+}
+
+func TestReferencePaths(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		`$`: true, `$.a`: true, `$['a'].b`: true, `$.a[0].b`: true,
+		`$.a[-1]`: false, `$.a[-1].b`: false, `$.a[0,1]`: false, `$.a[*]`: false, `$..a`: false, `$$.a`: false, `$a`: false, `a`: false,
+	} {
+		if _, err := parseReferencePath(path); (err == nil) != want {
+			t.Errorf("%s: got %v, want it taken: %t", path, err, want)
 		}
 	}
 }

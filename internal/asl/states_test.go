@@ -281,11 +281,31 @@ func TestMapToleratesFailures(t *testing.T) {
 		"as many as the count":        {`"MaxConcurrency": 1, "ToleratedFailureCount": 2`, 2, `[2,2]`},
 		"not one more than the count": {`"MaxConcurrency": 1, "ToleratedFailureCount": 2`, 3, errExceedTolerated},
 		"as many as the share":        {`"MaxConcurrency": 1, "ToleratedFailurePercentage": 50`, 2, `[2,2]`},
+		"not one more than the share": {`"MaxConcurrency": 1, "ToleratedFailurePercentage": 50`, 3, errExceedTolerated},
+		"not a part of one":           {`"MaxConcurrency": 1, "ToleratedFailurePercentage": 49.9`, 2, errExceedTolerated},
+		"none, by a small share":      {`"MaxConcurrency": 1, "ToleratedFailurePercentage": 24`, 1, "E"},
 		"all of them":                 {`"ToleratedFailurePercentage": 100`, 4, `[]`},
+		"all of them, by the count":   {`"ToleratedFailureCount": 1000`, 4, `[]`},
+
+		"as many as the input says":        {`"ToleratedFailureCountPath": "$.two"`, 2, `[2,2]`},
+		"not one more":                     {`"ToleratedFailureCountPath": "$.two"`, 3, errExceedTolerated},
+		"as many as it says as text":       {`"ToleratedFailureCountPath": "$.text"`, 2, `[2,2]`},
+		"not one more, as text":            {`"ToleratedFailureCountPath": "$.text"`, 3, errExceedTolerated},
+		"all of them, by a huge count":     {`"ToleratedFailureCountPath": "$.huge"`, 4, `[]`},
+		"as large a share as it says":      {`"ToleratedFailurePercentagePath": "$.half"`, 2, `[2,2]`},
+		"not a larger one":                 {`"ToleratedFailurePercentagePath": "$.half"`, 3, errExceedTolerated},
+		"a share with a fraction":          {`"ToleratedFailurePercentagePath": "$.less"`, 1, `[2,2,2]`},
+		"not a larger one with a fraction": {`"ToleratedFailurePercentagePath": "$.less"`, 2, errExceedTolerated},
+		"no count with a fraction":         {`"ToleratedFailureCountPath": "$.less"`, 0, errRuntime},
+		"no share with one as text":        {`"ToleratedFailurePercentagePath": "$.lessText"`, 0, errRuntime},
+		"no negative count":                {`"ToleratedFailureCountPath": "$.minus"`, 0, errRuntime},
+		"no negative share":                {`"ToleratedFailurePercentagePath": "$.minus"`, 0, errRuntime},
+		"no share above all of them":       {`"ToleratedFailurePercentagePath": "$.more"`, 0, errRuntime},
+		"no count that is not there":       {`"ToleratedFailureCountPath": "$.none"`, 0, errRuntime},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := start(t, fmt.Sprintf(iterate, test.fields), `[1,1,1,1]`)
+			h := start(t, fmt.Sprintf(iterate, `"ItemsPath": "$.items", `+test.fields), `{"items": [1,1,1,1], "two": 2, "text": "2", "half": 50, "less": 49.9, "lessText": "49.9", "minus": -1, "more": 100.1, "huge": 9223372036854775807}`)
 			for n := 0; h.x.Status() == Running; n++ {
 				ref := h.x.Pending()[0].(InvokeTask).Ref
 				if n < test.failures {

@@ -306,6 +306,28 @@ func TestRequestWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// TestABatchOfAnotherSize is answered with results for more or fewer tasks than were sent:
+// whose they are can't be told.
+func TestABatchOfAnotherSize(t *testing.T) {
+	t.Parallel()
+	for answer, ok := range map[string]bool{
+		`{"results":[{"status":202},{"status":422}]}`:                true,
+		`{"results":[{"status":202}]}`:                               false,
+		`{"results":[{"status":202},{"status":202},{"status":202}]}`: false,
+		`{"results":[]}`: false,
+		`{}`:             false,
+	} {
+		c := serve(t, client.Config{}, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })
+		results, err := c.SubmitBatch(t.Context(), []client.Submission{{Answer: "a"}, {Answer: ""}})
+		if ok && (err != nil || len(results) != 2) {
+			t.Errorf("%s: got %d results, %v, want 2", answer, len(results), err)
+		}
+		if _, missing := errors.AsType[*client.NoAnswerError](err); !ok && (!missing || !client.Ambiguous(err)) {
+			t.Errorf("%s: got %#v, want an ambiguous NoAnswerError", answer, err)
+		}
+	}
+}
+
 func TestServerThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	gone, err := net.Listen("tcp", "127.0.0.1:0")
