@@ -194,16 +194,19 @@ func (x *Execution) count(t *thread, f countField, input any) (float64, *failure
 	if err != nil {
 		return 0, t.pathFailure(err)
 	}
-	n := newNumber(scalarText(v))
-	if i, ok := n.int64(); ok && i >= 0 {
-		return float64(i), nil
-	}
+	n, want := newNumber(scalarText(v)), "a non-negative integer"
+	i, ok := n.int64()
 	if f.field == "ToleratedFailurePercentagePath" {
+		want = "a number from 0 to 100"
+		ok = ok && i <= 100
 		if d := n.float64(); typeName(v) == "number" && d >= 0 && d <= 100 {
 			return d, nil
 		}
 	}
-	return 0, t.failure(errRuntime, "The %s field must be a non-negative integer, but %s == %s", f.field, f.path.text, scalarText(v))
+	if ok && i >= 0 {
+		return float64(i), nil
+	}
+	return 0, t.failure(errRuntime, "The %s field must be %s, but %s == %s", f.field, want, f.path.text, scalarText(v))
 }
 
 // mapItem is $$.Map.

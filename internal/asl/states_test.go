@@ -299,13 +299,11 @@ func TestMapToleratesFailures(t *testing.T) {
 		"no count with a fraction":         {`"ToleratedFailureCountPath": "$.less"`, 0, errRuntime},
 		"no share with one as text":        {`"ToleratedFailurePercentagePath": "$.lessText"`, 0, errRuntime},
 		"no negative count":                {`"ToleratedFailureCountPath": "$.minus"`, 0, errRuntime},
-		"no negative share":                {`"ToleratedFailurePercentagePath": "$.minus"`, 0, errRuntime},
-		"no share above all of them":       {`"ToleratedFailurePercentagePath": "$.more"`, 0, errRuntime},
 		"no count that is not there":       {`"ToleratedFailureCountPath": "$.none"`, 0, errRuntime},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := start(t, fmt.Sprintf(iterate, `"ItemsPath": "$.items", `+test.fields), `{"items": [1,1,1,1], "two": 2, "text": "2", "half": 50, "less": 49.9, "lessText": "49.9", "minus": -1, "more": 100.1, "huge": 9223372036854775807}`)
+			h := start(t, fmt.Sprintf(iterate, `"ItemsPath": "$.items", `+test.fields), `{"items": [1,1,1,1], "two": 2, "text": "2", "half": 50, "less": 49.9, "lessText": "49.9", "minus": -1, "huge": 9223372036854775807}`)
 			for n := 0; h.x.Status() == Running; n++ {
 				ref := h.x.Pending()[0].(InvokeTask).Ref
 				if n < test.failures {
@@ -318,6 +316,14 @@ func TestMapToleratesFailures(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestAToleratedShareInTheInputIsAPercentage(t *testing.T) {
+	t.Parallel()
+	for _, share := range []string{"101", "100.1", "-1"} {
+		start(t, fmt.Sprintf(iterate, `"ItemsPath": "$.items", "ToleratedFailurePercentagePath": "$.share"`), `{"items": [1], "share": `+share+`}`).
+			wantFailure(Failed, errRuntime, strings.Replace(whileA, "'A'", "'M'", 1)+"The ToleratedFailurePercentagePath field must be a number from 0 to 100, but $.share == "+share)
 	}
 }
 
