@@ -15,6 +15,7 @@ type mapState struct {
 // countField is a field that takes a number, or its Path variant.
 type countField struct {
 	field string // the Path variant
+	given bool
 	value float64
 	path  *path
 }
@@ -90,7 +91,7 @@ func (p *parser) processorConfig(at string, o *object) {
 }
 
 func (f *fields) count(key string, high float64) countField {
-	c := countField{field: key + "Path"}
+	c := countField{field: key + "Path", given: f.has(key) || f.has(key+"Path")}
 	if key == "ToleratedFailurePercentage" {
 		if v, ok := f.float(key); ok {
 			if v < 0 || v > high {
@@ -179,7 +180,11 @@ func (x *Execution) mapLimits(t *thread, s *mapState, c *children, input any) *f
 		return fail
 	}
 	c.tolerated = int(min(count, float64(c.total)))
-	if byShare := int(share * float64(c.total) / 100); byShare > c.tolerated {
+	byShare := int(share * float64(c.total) / 100)
+	switch { // of two, neither may be exceeded
+	case s.toleratedCount.given && s.toleratedShare.given:
+		c.tolerated = min(c.tolerated, byShare)
+	case s.toleratedShare.given:
 		c.tolerated = byShare
 	}
 	return nil

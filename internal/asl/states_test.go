@@ -284,6 +284,8 @@ func TestMapToleratesFailures(t *testing.T) {
 		"not one more than the share": {`"MaxConcurrency": 1, "ToleratedFailurePercentage": 50`, 3, errExceedTolerated},
 		"not a part of one":           {`"MaxConcurrency": 1, "ToleratedFailurePercentage": 49.9`, 2, errExceedTolerated},
 		"none, by a small share":      {`"MaxConcurrency": 1, "ToleratedFailurePercentage": 24`, 1, "E"},
+		"the lower of both, a count":  {`"MaxConcurrency": 1, "ToleratedFailureCount": 1, "ToleratedFailurePercentage": 100`, 2, errExceedTolerated},
+		"the lower of both, a share":  {`"MaxConcurrency": 1, "ToleratedFailureCount": 4, "ToleratedFailurePercentage": 25`, 2, errExceedTolerated},
 		"all of them":                 {`"ToleratedFailurePercentage": 100`, 4, `[]`},
 		"all of them, by the count":   {`"ToleratedFailureCount": 1000`, 4, `[]`},
 
