@@ -408,7 +408,7 @@ func TestBadRequestsOnOneMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	h, err := host.New(host.Config{Database: file, Log: slog.New(slog.DiscardHandler)})
+	h, err := host.New(host.Config{Database: file, Worker: succeeds{}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"tasks/internal/task"
 )
 
 func env(vars map[string]string) func(string) string {
@@ -47,19 +45,6 @@ func TestLoadConfigNamesEverythingThatIsWrong(t *testing.T) {
 		_, err := LoadConfig(env(vars))
 		if err == nil || !strings.Contains(err.Error(), "FAILURE_RATE") || !strings.Contains(err.Error(), "RETENTION_DAYS") {
 			t.Errorf("%v: got %v, want both named", vars, err)
-		}
-	}
-}
-
-func TestTheSimulatedWorkerFailsAtItsRate(t *testing.T) {
-	t.Parallel()
-	for _, rate := range []float64{0, 1} {
-		w := simulated{failureRate: rate}
-		for range 100 {
-			err := w.Work(t.Context(), task.Task{})
-			if failed := err != nil; failed != (rate == 1) || task.KindOf(err) != "" {
-				t.Fatalf("rate %v: got %v, want an ordinary error at 1 and none at 0", rate, err)
-			}
 		}
 	}
 }

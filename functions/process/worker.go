@@ -2,8 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 
 	"tasks/internal/task"
 )
@@ -49,16 +47,4 @@ type Worker interface {
 // they need in LoadConfig.
 func NewWorker(cfg Config) (Worker, error) {
 	return simulated{failureRate: cfg.FailureRate}, nil
-}
-
-// simulated does nothing, and fails at random.
-type simulated struct {
-	failureRate float64 // 0 to 1
-}
-
-func (w simulated) Work(context.Context, task.Task) error {
-	if rand.Float64() < w.failureRate {
-		return errors.New("simulated failure")
-	}
-	return nil
 }

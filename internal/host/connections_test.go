@@ -44,7 +44,7 @@ func (l *pipeListener) dial() net.Conn {
 func inBubble(t *testing.T, f func(t *testing.T, l *pipeListener)) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h, err := New(Config{Database: filepath.Join(t.TempDir(), "tasks.db"), Log: slog.New(slog.DiscardHandler)})
+		h, err := New(Config{Database: filepath.Join(t.TempDir(), "tasks.db"), Worker: succeeds, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ import (
 
 // fuzzHost returns a host that does not serve.
 func fuzzHost(f *testing.F, token string) *Host {
-	h, err := New(Config{Database: filepath.Join(f.TempDir(), "tasks.db"), Token: token, Log: slog.New(slog.DiscardHandler)})
+	h, err := New(Config{Database: filepath.Join(f.TempDir(), "tasks.db"), Token: token, Worker: succeeds, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		f.Fatal(err)
 	}

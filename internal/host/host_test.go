@@ -29,6 +29,9 @@ type workerFunc func(ctx context.Context, t task.Task) error
 
 func (f workerFunc) Work(ctx context.Context, t task.Task) error { return f(ctx, t) }
 
+// succeeds is the worker of tests that need none: none has the one that is compiled in.
+var succeeds = workerFunc(func(context.Context, task.Task) error { return nil })
+
 // testHost is a host that serves, without a network, in a synctest bubble.
 type testHost struct {
 	*Host
@@ -47,6 +50,9 @@ func serveConfig(t *testing.T, cfg Config) *testHost {
 	t.Helper()
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if cfg.Worker == nil {
+		cfg.Worker = succeeds
 	}
 	h, err := New(cfg)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 // newTestHost returns a host that does not serve: what is posted stays PENDING.
 func newTestHost(t *testing.T, token string) *testHost {
 	t.Helper()
-	h, err := New(Config{Database: filepath.Join(t.TempDir(), "tasks.db"), Token: token, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	h, err := New(Config{Database: filepath.Join(t.TempDir(), "tasks.db"), Token: token, Worker: succeeds, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
