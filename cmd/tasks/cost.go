@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	tasks "tasks"
 	"tasks/internal/client"
 	"tasks/internal/cost"
 	"tasks/internal/task"
@@ -63,7 +64,7 @@ removal of tasks, cold starts, traces, and idempotency keys.`,
 			if err := o.check(); err != nil {
 				return err
 			}
-			lives, shares := cost.Failing(o.failureRate, o.answerBytes, o.worker)
+			lives, shares := cost.Failing(o.failureRate, tasks.Retries(), o.answerBytes, o.worker)
 			if o.measured > 0 {
 				cl, err := c.client(cmd.Context(), 8)
 				if err == nil {

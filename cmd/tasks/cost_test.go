@@ -3,6 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
+
+	tasks "tasks"
+	"tasks/internal/cost"
 )
 
 func TestCost(t *testing.T) {
@@ -11,7 +14,7 @@ func TestCost(t *testing.T) {
 		args, want string
 	}{
 		{"--failure-rate 0", "state transition     1,000,000    25.00"},
-		{"--failure-rate 1", "state transition     5,000,000    125.00"},
+		{"--failure-rate 1", "state transition     " + quantity(million*cost.Transitions(tasks.Retries().MaxAttempts+1, true))},
 		{"--failure-rate 0 --batch 1", "SQS request          3,000,000    1.20    3,000,000    1.20"},
 		{"--failure-rate 0 --batch 1", "Lambda request       4,000,000    0.80    4,000,000    0.80"}, // each task is counted by itself
 		{"--failure-rate 1", "metric request       100,000      1.00"},

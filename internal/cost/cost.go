@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"tasks/internal/task"
 )
 
 // Life is what happened to a task.
@@ -218,22 +220,19 @@ func (p Prices) Of(u Usage) float64 {
 }
 
 // Failing returns the lives of tasks of which each attempt fails with a
-// probability, with how many of them there are of one, as the workflow retries them:
-// after 2 s, after 4 s, then the DLQ.
-func Failing(rate float64, answerBytes int, worked time.Duration) (lives []Life, shares []float64) {
-	waits := []time.Duration{0, 2 * time.Second, 6 * time.Second}
+// probability, with how many of them there are of one, when they are retried by a
+// policy and then go to the DLQ.
+func Failing(rate float64, retry task.RetryPolicy, answerBytes int, worked time.Duration) (lives []Life, shares []float64) {
 	left := 1.0
-	for n := 1; n <= len(waits); n++ {
-		l := Life{AnswerBytes: answerBytes, Waited: waits[n-1]}
-		for range n {
-			l.Attempts = append(l.Attempts, worked)
+	l := Life{AnswerBytes: answerBytes}
+	for n := range retry.MaxAttempts + 1 {
+		if n > 0 {
+			l.Waited += retry.Wait(n)
 		}
+		l.Attempts = append(l.Attempts, worked)
 		lives, shares = append(lives, l), append(shares, left*(1-rate))
 		left *= rate
-		if n == len(waits) {
-			l.Dead = true
-			lives, shares = append(lives, l), append(shares, left)
-		}
 	}
-	return lives, shares
+	l.Dead = true
+	return append(lives, l), append(shares, left)
 }

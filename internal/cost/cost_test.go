@@ -13,14 +13,16 @@ import (
 
 	tasks "tasks"
 	"tasks/internal/asl"
+	"tasks/internal/task/tasktest"
 )
 
 // The transitions of executions of the state machine as it is.
 func TestTransitions(t *testing.T) {
 	t.Parallel()
-	for failures := range 4 {
-		dead := failures == 3
-		attempts := min(failures+1, 3)
+	all := tasks.Retries().MaxAttempts + 1
+	for failures := range all + 1 {
+		dead := failures == all
+		attempts := min(failures+1, all)
 		count, scheduled := 0.0, 0
 		for _, h := range historyOf(t, failures) {
 			switch {
@@ -90,7 +92,7 @@ func TestLoggedBytes(t *testing.T) {
 	t.Parallel()
 	const execution = "arn:aws:states:us-east-1:123456789012:express:TaskStateMachine-AbCdEfGhIjKl:01a20b0b-a542-7d64-8f66-00d0bafd16ca-1:01a20b0b-a542-7d64-8f66-00d0bafd16ca"
 	bytes := map[string]int{}
-	for _, h := range historyOf(t, 3) {
+	for _, h := range historyOf(t, tasks.Retries().MaxAttempts+1) {
 		var event map[string]any
 		text, err := json.Marshal(h)
 		if err == nil {
@@ -188,11 +190,12 @@ func TestEveryItemHasAPrice(t *testing.T) {
 
 func TestFailing(t *testing.T) {
 	t.Parallel()
-	lives, shares := Failing(0.3, 100, time.Second)
-	attempts, dead, sum := 0.0, 0.0, 0.0
+	lives, shares := Failing(0.3, tasktest.Retries, 100, time.Second)
+	attempts, dead, sum, waited := 0.0, 0.0, 0.0, 0.0
 	for i, l := range lives {
 		sum += shares[i]
 		attempts += shares[i] * float64(len(l.Attempts))
+		waited += shares[i] * l.Waited.Seconds()
 		if l.Dead {
 			dead += shares[i]
 		}
@@ -200,7 +203,7 @@ func TestFailing(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		got, want float64
-	}{{"all", sum, 1}, {"attempts", attempts, 1 + 0.3 + 0.09}, {"dead", dead, 0.027}} {
+	}{{"all", sum, 1}, {"attempts", attempts, 1 + 0.3 + 0.09}, {"dead", dead, 0.027}, {"waited", waited, 0.3*2 + 0.09*4}} {
 		if math.Abs(row.got-row.want) > 1e-9 {
 			t.Errorf("%s: got %v, want %v", row.name, row.got, row.want)
 		}

@@ -21,6 +21,7 @@ import (
 	"tasks/internal/api"
 	"tasks/internal/api/apitest"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 	"tasks/internal/taskdb"
 )
 
@@ -40,7 +41,7 @@ type testHost struct {
 	served chan error
 }
 
-// serveTest serves the file at path.
+// serveTest serves the file at path; tasks are retried by tasktest.Retries.
 func serveTest(t *testing.T, path string, worker process.Worker) *testHost {
 	t.Helper()
 	return serveConfig(t, Config{Database: path, Worker: worker})
@@ -62,6 +63,15 @@ func serveConfig(t *testing.T, cfg Config) *testHost {
 }
 
 func serveHost(t *testing.T, h *Host) *testHost {
+	t.Helper()
+	if err := retryBy(h, tasktest.Retries); err != nil {
+		t.Fatal(err)
+	}
+	return serveCompiledIn(t, h)
+}
+
+// serveCompiledIn serves with the retries of the workflow that is compiled in.
+func serveCompiledIn(t *testing.T, h *Host) *testHost {
 	ctx, stop := context.WithCancel(context.Background())
 	th := &testHost{Host: h, t: t, stop: stop, served: make(chan error, 1)}
 	go func() { th.served <- h.Serve(ctx, &idleListener{closed: make(chan struct{})}) }()
@@ -158,51 +168,6 @@ func pass(d time.Duration) {
 	timer := time.NewTimer(d)
 	<-timer.C
 	synctest.Wait()
-}
-
-func TestRetriesAfterTwoAndFourSeconds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		// The answer says how many attempts fail.
-		worker := workerFunc(func(_ context.Context, t task.Task) error {
-			var failures int
-			fmt.Sscan(t.Answer, &failures)
-			if len(t.Attempts) <= failures {
-				return fmt.Errorf("attempt %d failed", len(t.Attempts))
-			}
-			return nil
-		})
-		h := serveTest(t, filepath.Join(t.TempDir(), "tasks.db"), worker)
-		defer h.shutdown()
-		var ids []task.ID
-		for i := range 1000 {
-			ids = append(ids, h.submit(fmt.Sprint(i%4)))
-		}
-		pass(20 * time.Second)
-		for i, id := range ids {
-			failures := i % 4
-			wantStatus := task.Processed
-			if failures == 3 {
-				wantStatus = task.DLQ
-			}
-			got := h.want(id, wantStatus, min(failures+1, 3))
-			if got.Retries != min(failures, 2) {
-				t.Errorf("got %d retries after %d failures", got.Retries, failures)
-			}
-			for n, a := range got.Attempts {
-				if n == 0 {
-					continue
-				}
-				gap, least := a.StartedAt.Sub(got.Attempts[n-1].FinishedAt.Time), time.Duration(2*n)*time.Second
-				if gap < least || gap > least+500*time.Millisecond {
-					t.Errorf("retry %d started %v after the failure, want %v to %v", n, gap, least, least+500*time.Millisecond)
-				}
-			}
-			if wantStatus == task.DLQ && (got.ErrorType != string(task.WorkerError) || got.ErrorMessage != "attempt 3 failed") {
-				t.Errorf("got error %q, %q", got.ErrorType, got.ErrorMessage)
-			}
-		}
-	})
 }
 
 func TestAWaitingRetryKeepsItsDueTime(t *testing.T) {

@@ -37,16 +37,10 @@ func TestHostileTextStaysText(t *testing.T) {
 			}
 			return errors.New(t.Answer)
 		})
-		h, err := New(Config{Database: filepath.Join(dir, "tasks.db"), Worker: worker, Log: slog.New(slog.NewJSONHandler(&log, nil))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(context.Background())
-		th := &testHost{Host: h, t: t, stop: stop, served: make(chan error, 1)}
-		go func() { th.served <- h.Serve(ctx, &idleListener{closed: make(chan struct{})}) }()
+		h := serveConfig(t, Config{Database: filepath.Join(dir, "tasks.db"), Worker: worker, Log: slog.New(slog.NewJSONHandler(&log, nil))})
 		ids := map[task.ID]string{}
 		for _, text := range hostile {
-			ids[th.submit(text)] = text
+			ids[h.submit(text)] = text
 			for _, path := range []string{"/local/tasks/", "/local/tasks?status=", "/local/tasks?nextToken=", "/local/tasks?x="} {
 				r := httptest.NewRequest("GET", "http://localhost/", nil)
 				before, after, _ := strings.Cut(path, "?")
@@ -65,17 +59,17 @@ func TestHostileTextStaysText(t *testing.T) {
 		}
 		pass(10 * time.Second)
 		for id, text := range ids {
-			got := th.want(id, task.DLQ, 3)
+			got := h.want(id, task.DLQ, 3)
 			if got.Answer != text || got.Attempts[0].ErrorMessage != text || !strings.Contains(got.ErrorMessage, text) {
 				t.Errorf("%q became %+v", text, got)
 			}
-			w := th.do("GET", "/tasks/"+string(id), "")
+			w := h.do("GET", "/tasks/"+string(id), "")
 			var detail api.Detail
 			if err := json.Unmarshal(w.Body.Bytes(), &detail); err != nil || detail.Answer != text || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 				t.Errorf("%q is shown as %v %s, %v", text, w.Header(), w.Body, err)
 			}
 		}
-		th.shutdown()
+		h.shutdown()
 
 		dead := map[any]bool{}
 		for line := range strings.Lines(log.String()) {

@@ -26,6 +26,7 @@ import (
 	"tasks/internal/api"
 	"tasks/internal/simulation"
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 	"tasks/internal/taskdb"
 )
 
@@ -136,7 +137,7 @@ type crash struct {
 type post struct{ key, answer string }
 
 func newCrash(t *testing.T) *crash {
-	return &crash{t: t, dir: t.TempDir(), checker: simulation.NewChecker(nil), client: &http.Client{Timeout: time.Minute}, ended: map[task.Status]int{}}
+	return &crash{t: t, dir: t.TempDir(), checker: simulation.NewChecker(nil, tasktest.Retries), client: &http.Client{Timeout: time.Minute}, ended: map[task.Status]int{}}
 }
 
 // life starts a host that kills itself at a point, uses it until it is dead, and
@@ -323,8 +324,8 @@ func (c *crash) check(points []killPoint) {
 				counted++
 			}
 		}
-		if t.Status == task.DLQ && t.ErrorType != string(task.NotStarted) && counted != 3 {
-			c.t.Errorf("task %s is in the DLQ after %d attempts, want 3: %+v", id, counted, t.Attempts)
+		if t.Status == task.DLQ && t.ErrorType != string(task.NotStarted) && counted != tasktest.Retries.MaxAttempts+1 {
+			c.t.Errorf("task %s is in the DLQ after %d attempts, want %d: %+v", id, counted, tasktest.Retries.MaxAttempts+1, t.Attempts)
 		}
 	}
 	if stored.DeadLettered, err = db.Metrics().Sum(ctx, task.DeadLettered, time.Time{}); err != nil {
@@ -407,7 +408,7 @@ func (c *crash) readTrace(points []killPoint) (begun []run) {
 			_, err = fmt.Sscan(rest, &r.id, &r.number, &r.startedAt)
 			begun = append(begun, r)
 			failures := failed[life{process, r.id, r.number}]
-			if n := len(failures); n > 0 && ms-failures[n-1] < int64(2000*n) {
+			if n := len(failures); n > 0 && ms-failures[n-1] < tasktest.Retries.Wait(n).Milliseconds() {
 				c.t.Errorf("task %s: an attempt began %d ms after failure %d in the life of a host", r.id, ms-failures[n-1], n)
 			}
 		case "failed":

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"tasks/internal/task"
+	"tasks/internal/task/tasktest"
 	"tasks/internal/taskdb"
 )
 
@@ -90,6 +91,9 @@ func serveProcess(dir, point string) error {
 		Log:       slog.New(slog.NewJSONHandler(log, nil)),
 		Intercept: p.intercept,
 	})
+	if err == nil {
+		err = retryBy(p.host, tasktest.Retries)
+	}
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	tasks "tasks"
 	"tasks/internal/console"
 	"tasks/internal/simulation"
 	"tasks/internal/task"
@@ -64,7 +65,7 @@ type life struct {
 // final.
 func simulate(t *testing.T, seed uint64) simulation.Result {
 	w := simulation.NewWorld(seed)
-	s := &simulated{world: w, checker: simulation.NewChecker(w), dir: t.TempDir(), failureRate: simulation.FailureRate(w)}
+	s := &simulated{world: w, checker: simulation.NewChecker(w, tasks.Retries()), dir: t.TempDir(), failureRate: simulation.FailureRate(w)}
 	clients := &simulation.Clients{World: w, Checker: s.checker, Request: s.request}
 	s.start(filepath.Join(s.dir, "0.db"))
 

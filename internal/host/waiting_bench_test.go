@@ -10,38 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"tasks/internal/samtemplate"
 	"tasks/internal/task"
 	"tasks/internal/task/tasktest"
-
-	tasks "tasks"
 )
-
-// waitLong gives h a definition whose retries wait 15 minutes.
-func waitLong(tb testing.TB, h *Host) {
-	tb.Helper()
-	template, err := tasks.Files.ReadFile("template.yaml")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	system, err := samtemplate.Parse(template, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	definition, err := definitionOf(system.StateMachine)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	long := strings.NewReplacer(`"IntervalSeconds": 2,`, `"IntervalSeconds": 900,`, `"intervalSeconds": 2,`, `"intervalSeconds": 900,`).Replace(string(definition))
-	if h.executions.definition, err = h.db.Definition(tb.Context(), long); err != nil {
-		tb.Fatal(err)
-	}
-}
 
 // inUse is what a process holds in memory.
 type inUse struct {
@@ -85,7 +60,9 @@ func BenchmarkWaiting(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		waitLong(b, h)
+		if err := retryBy(h, task.RetryPolicy{MaxAttempts: 2, IntervalSeconds: 900, BackoffRate: 2, MaxDelaySeconds: 900}); err != nil {
+			b.Fatal(err)
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		served := make(chan error, 1)
 		listener := newAccepting()

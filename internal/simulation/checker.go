@@ -11,10 +11,6 @@ import (
 	"tasks/internal/task"
 )
 
-// maxCounted is how many attempts of a run may count: the first, and the two
-// retries of the state machine.
-const maxCounted = 3
-
 // retried are the failures of an attempt that are retried. How often can't be held
 // against the record: a retry is used up too by an invocation that died before it
 // had claimed the task.
@@ -28,6 +24,7 @@ type Checker struct {
 	ClockSlack time.Duration
 
 	world *World // nil: a real system
+	retry task.RetryPolicy
 
 	mu       sync.Mutex
 	tasks    map[task.ID]*seen
@@ -54,9 +51,9 @@ type work struct {
 }
 
 // NewChecker returns a Checker for a world, or with nil for a real system, which
-// is seen from outside: see Saw and Logged.
-func NewChecker(w *World) *Checker {
-	return &Checker{world: w, tasks: map[task.ID]*seen{}, garbage: map[string]bool{}, holders: map[string]task.ID{}}
+// is seen from outside: see Saw and Logged. Tasks are to be retried as the policy says.
+func NewChecker(w *World, retry task.RetryPolicy) *Checker {
+	return &Checker{world: w, retry: retry, tasks: map[task.ID]*seen{}, garbage: map[string]bool{}, holders: map[string]task.ID{}}
 }
 
 // Name returns a short name for a task, which is the same in each run of a seed.
@@ -162,6 +159,9 @@ func (c *Checker) Wrote(now task.Task) {
 	c.attempts(before, now)
 }
 
+// maxCounted is how many attempts of a run may count: the first, and the retries.
+func (c *Checker) maxCounted() int { return c.retry.MaxAttempts + 1 }
+
 // attempts checks what a write did to the attempts.
 func (c *Checker) attempts(before, now task.Task) {
 	if len(now.Attempts) < len(before.Attempts) || len(now.Attempts) > len(before.Attempts)+1 {
@@ -182,8 +182,8 @@ func (c *Checker) attempts(before, now task.Task) {
 	if early := before.NextAttemptAt.Sub(begun.StartedAt.Time); before.Run == now.Run && early > c.ClockSlack {
 		c.problem(now.ID, "attempt %d of run %d begins %v before it is due", begun.Number, begun.Run, early)
 	}
-	if begun.Number > maxCounted {
-		c.problem(now.ID, "attempt %d of run %d begins, and at most %d count", begun.Number, begun.Run, maxCounted)
+	if begun.Number > c.maxCounted() {
+		c.problem(now.ID, "attempt %d of run %d begins, and at most %d count", begun.Number, begun.Run, c.maxCounted())
 	}
 	if len(now.Attempts) < 2 {
 		return
@@ -204,7 +204,7 @@ func (c *Checker) attempts(before, now task.Task) {
 	if last.ErrorType == string(task.LambdaUnknown) {
 		failed = last.StartedAt
 	}
-	wait := time.Duration(2*(begun.Number-1)) * time.Second
+	wait := c.retry.Wait(begun.Number - 1)
 	if gap := begun.StartedAt.Sub(failed.Time); !last.NotCounted && gap < wait-c.ClockSlack {
 		c.problem(now.ID, "attempt %d began %v after attempt %d failed, want %v at least", begun.Number, gap, last.Number, wait)
 	}
@@ -330,7 +330,7 @@ func (c *Checker) final(s *seen, t task.Task) {
 	switch {
 	case t.Status.Open():
 		c.problem(t.ID, "is still %s in run %d, with %+v", t.Status, t.Run, t.Attempts)
-	case counted > maxCounted:
+	case counted > c.maxCounted():
 		c.problem(t.ID, "%d attempts of run %d count: %+v", counted, t.Run, t.Attempts)
 	case t.Status == task.Processed && (successes != 1 || !worked):
 		c.problem(t.ID, "is PROCESSED with %d successes recorded (the worker succeeded: %t): %+v", successes, worked, t.Attempts)
@@ -341,7 +341,7 @@ func (c *Checker) final(s *seen, t task.Task) {
 	case t.Status == task.DLQ && t.ErrorType == string(task.NotStarted) && begun > 0:
 		c.problem(t.ID, "is in the DLQ as never started: %+v", t.Attempts)
 	case t.Status == task.DLQ && slices.Contains(retried, task.Kind(t.ErrorType)) &&
-		counted == 1 && t.Attempts[len(t.Attempts)-1].RetryCount == 0:
+		c.retry.MaxAttempts > 0 && counted == 1 && t.Attempts[len(t.Attempts)-1].RetryCount == 0:
 		c.problem(t.ID, "is in the DLQ with %s and was never retried: %+v", t.ErrorType, t.Attempts)
 	case t.Status == task.DLQ && !s.letters[t.Run]:
 		c.problem(t.ID, "is in the DLQ and the log has no record of it")

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	tasks "tasks"
 	"tasks/internal/simulation"
 	"tasks/internal/task"
 )
@@ -38,7 +39,7 @@ func TestASeedReplays(t *testing.T) {
 func simulate(express bool) func(*testing.T, uint64) simulation.Result {
 	return func(t *testing.T, seed uint64) simulation.Result {
 		w := simulation.NewWorld(seed)
-		checker := simulation.NewChecker(w)
+		checker := simulation.NewChecker(w, tasks.Retries())
 		checker.ClockSlack = task.ClockSlack
 		c, err := New(w, checker, express)
 		if err != nil {

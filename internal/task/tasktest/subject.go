@@ -19,9 +19,6 @@ const (
 	retention = 24 * time.Hour
 )
 
-// retry is how a workflow of the suite retries.
-var retry = task.RetryPolicy{MaxAttempts: 2, IntervalSeconds: 2, BackoffRate: 2, MaxDelaySeconds: 900}
-
 // subject drives one task of a store and, beside it, the same record by the
 // pure transitions of package task. After each step both must be equal.
 type subject struct {
@@ -120,7 +117,7 @@ func (s *subject) claimRun(want task.ClaimOutcome, run int, execution string, re
 func (s *subject) finish(wantErr task.Kind, token string, failure *task.Failure) {
 	s.t.Helper()
 	s.pass(time.Second)
-	r := task.FinishRequest{ID: s.want.ID, Token: token, Now: s.now, Err: failure, Retry: retry, Retention: retention}
+	r := task.FinishRequest{ID: s.want.ID, Token: token, Now: s.now, Err: failure, Retry: Retries, Retention: retention}
 	if _, err := s.want.Finish(r); task.KindOf(err) != wantErr {
 		s.t.Fatalf("Task.Finish: got %v, want kind %q", err, wantErr)
 	}
