@@ -33,7 +33,7 @@ type Executions struct {
 	ctx        context.Context // of the tasks that run
 	goroutines *goroutines
 	slots      *slots // of the tasks that may run at once
-	suspects   *slots // the one of those that resume has run one by one
+	suspects   *slots // one, of those that resume begins one by one
 	timers     *timers
 	fired      chan struct{} // holds one for each timer that is being handled
 	running    sync.WaitGroup
