@@ -58,6 +58,11 @@ func (h *Handler) run(ctx, work context.Context, t task.Task) *task.Error {
 	case failure := <-done:
 		return failure
 	case <-timer.C:
+	}
+	select {
+	case failure := <-done: // both at once: the worker's word counts
+		return failure
+	default:
 		return &task.Error{Kind: task.WorkerTimeout, Message: "the worker had not returned when its time was up", Cause: errLeftBehind}
 	}
 }

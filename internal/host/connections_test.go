@@ -200,8 +200,8 @@ func TestSlowLargeBodies(t *testing.T) {
 }
 
 // TestClientsThatDoNotRead has as many large answers as there is room for that nobody
-// reads. Small answers are given meanwhile; who asks for a large one is told to come again
-// until those who do not read are cut off.
+// reads. Small answers are given meanwhile, at once; who asks for a large one is told to
+// come again until those who do not read are cut off.
 func TestClientsThatDoNotRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *pipeListener) {
 		ask := func(request string, want int) {
@@ -224,7 +224,13 @@ func TestClientsThatDoNotRead(t *testing.T) {
 		}
 		synctest.Wait()
 		ask(postHeader+"Content-Length: 15\r\n\r\n"+`{"answer": "1"}`, http.StatusAccepted)
+		begun := time.Now()
+		ask(strings.Replace(getRequest, "/tasks", "/tasks?limit=1", 1), http.StatusOK)
+		ask(strings.Replace(getRequest, "/tasks", "/tasks/stats", 1), http.StatusOK)
 		ask(getRequest, http.StatusServiceUnavailable)
+		if took := time.Since(begun); took > 0 {
+			t.Errorf("they took %v, want none to wait", took)
+		}
 		pass(time.Minute)
 		ask(getRequest, http.StatusOK)
 	})

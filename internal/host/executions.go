@@ -137,13 +137,10 @@ func (e *Executions) History(ctx context.Context, m task.Message) ([]json.RawMes
 	return out, nil
 }
 
-// suspectFor is how long a suspect keeps others from following.
-const suspectFor = 5 * time.Second
-
 // resume takes up every execution that was running when the host stopped. What
-// it was doing is done again at once; what it was waiting for keeps its time. Attempts
-// that were cut off before that already run one by one: one of their workers may be what
-// kills the host, and the others must not go down with it each time.
+// it was doing is done again at once; what it was waiting for keeps its time. If the host
+// died, attempts that were cut off before that already run one by one: one of their
+// workers may be what kills the host, and the others must not go down with it each time.
 func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 	err = e.db.RunningExecutions(ctx, func(kept taskdb.Execution, interruptions int) error {
 		x := e.acquire(kept.Message)
@@ -160,7 +157,7 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 			since = x.clock
 		}
 		slots := e.slots
-		if interruptions > 0 {
+		if interruptions > 0 && e.db.Crashed() {
 			slots = e.suspects
 		}
 		e.doIn(slots, x, x.state.Pending(), since)

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"database/sql"
 	"io"
 	"log/slog"
 	"net/http"
@@ -178,47 +179,96 @@ func TestASecondStartGivesUp(t *testing.T) {
 	})
 }
 
+// crash is kill that leaves the file as kill -9 does: not closed.
+func (h *testHost) crash(path string) {
+	h.t.Helper()
+	reader, err := sql.Open("sqlite", "file:"+path+"?mode=ro") // which can't close it either
+	if err == nil {
+		_, err = reader.Exec(`SELECT 1 FROM tasks`)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.kill()
+	if err := reader.Close(); err != nil {
+		h.t.Error(err)
+	}
+}
+
 // A worker that kills its host whenever it runs ends in the DLQ, and the tasks beside it do
-// not.
+// not, whether they are shorter than its retries' waits or longer.
 func TestAWorkerThatKillsItsHost(t *testing.T) {
+	t.Parallel()
+	for _, needs := range []time.Duration{2 * time.Second, 30 * time.Second} {
+		t.Run(needs.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "tasks.db")
+				kill := make(chan struct{})
+				worker := workerFunc(func(ctx context.Context, t task.Task) error {
+					done := time.After(needs)
+					if t.Answer == "kill" {
+						kill <- struct{}{}
+						done = nil
+					}
+					select {
+					case <-done:
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				})
+				h := serveTest(t, path, worker)
+				var beside []task.ID
+				for range 10 {
+					beside = append(beside, h.submit("takes its time"))
+				}
+				killer := h.submit("kill")
+				for range 10 {
+					beside = append(beside, h.submit("takes its time"))
+				}
+				for range 3 * task.MaxInterruptions {
+					<-kill
+					h.crash(path)
+					h = serveTest(t, path, worker)
+				}
+				defer h.shutdown()
+				pass(time.Hour)
+				h.want(killer, task.DLQ, 3*task.MaxInterruptions)
+				for _, id := range beside {
+					if got := h.get(id); got.Status != task.Processed {
+						t.Errorf("got %s: %s after %d attempts, want PROCESSED", got.Status, got.ErrorMessage, len(got.Attempts))
+					}
+				}
+			})
+		})
+	}
+}
+
+// What a host that was stopped has cut off begins again at once, also the second time.
+func TestAHostThatIsStoppedTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "tasks.db")
-		kill := make(chan struct{})
-		worker := workerFunc(func(ctx context.Context, t task.Task) error {
-			needs := time.After(2 * time.Second)
-			if t.Answer == "kill" {
-				kill <- struct{}{}
-				needs = nil
-			}
+		worker := workerFunc(func(ctx context.Context, _ task.Task) error {
 			select {
-			case <-needs:
+			case <-time.After(30 * time.Second):
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		})
 		h := serveTest(t, path, worker)
-		var beside []task.ID
-		for range 10 {
-			beside = append(beside, h.submit("2 s"))
-		}
-		killer := h.submit("kill")
-		for range 10 {
-			beside = append(beside, h.submit("2 s"))
-		}
-		for range 3 * task.MaxInterruptions {
-			<-kill
-			h.kill()
+		ids := []task.ID{h.submit("one"), h.submit("another")}
+		for range task.MaxInterruptions - 1 {
+			pass(time.Second)
+			h.shutdown()
 			h = serveTest(t, path, worker)
 		}
 		defer h.shutdown()
-		pass(time.Minute)
-		h.want(killer, task.DLQ, 3*task.MaxInterruptions)
-		for _, id := range beside {
-			if got := h.get(id); got.Status != task.Processed {
-				t.Errorf("got %s: %s after %d attempts, want PROCESSED", got.Status, got.ErrorMessage, len(got.Attempts))
-			}
+		pass(30 * time.Second)
+		for _, id := range ids {
+			h.want(id, task.Processed, task.MaxInterruptions)
 		}
 	})
 }

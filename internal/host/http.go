@@ -32,9 +32,10 @@ const (
 	large           = 64 << 10
 	maxLargeBodies  = 64 << 20
 	maxLargeAnswers = 128 << 20
-	// maxAnswer is the room that an answer to a GET has while it is made: that of a page
-	// of which JSON escapes every byte (task.MaxPageBytes).
+	// maxAnswer is the room that an answer which may be large has of maxMade while it is
+	// made: that of a page of which JSON escapes every byte (task.MaxPageBytes).
 	maxAnswer = 4 << 20
+	maxMade   = 64 << 20
 	// roomWait is how long a request waits for room. Clients that are slow to send or
 	// to read give theirs back after the server's ReadTimeout and WriteTimeout.
 	roomWait = 5 * time.Second
@@ -69,7 +70,8 @@ type front struct {
 	origins     *http.CrossOriginProtection
 	backlog     backlog
 	bodies      *semaphore.Weighted // bytes, of large ones
-	answers     *semaphore.Weighted // the same
+	made        *semaphore.Weighted // bytes, of answers that are being made
+	answers     *semaphore.Weighted // bytes, of large ones
 	console     *console.Console
 	log         *slog.Logger
 	invocations context.Context // the context of invocations
@@ -117,26 +119,36 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.refuseBody(w, r, problem)
 		return
 	}
-	var room int64
-	if r.Method == http.MethodGet { // no other has a large answer
-		if problem := takeRoom(r.Context(), f.answers, maxAnswer); problem != nil {
-			write(w, api.Fail(r.Context(), f.log, problem))
-			return
+	resp := f.answer(r, rt, event(r, rt.key, parameters, body))
+	if size := int64(len(resp.Body)); size >= large {
+		if f.answers.TryAcquire(size) {
+			defer f.answers.Release(size)
+		} else {
+			resp = api.Fail(r.Context(), f.log, noRoom())
 		}
-		room = maxAnswer
-	}
-	// A client that leaves does not undo what it asked for.
-	resp, failure := invoke(f.invocations, f.goroutines, f.log, rt.function, rt.handle, event(r, rt.key, parameters, body))
-	if failure != nil {
-		resp = api.Fail(r.Context(), f.log, failure)
-	}
-	if size := min(int64(len(resp.Body)), room); size < large {
-		f.answers.Release(room)
-	} else {
-		f.answers.Release(room - size)
-		defer f.answers.Release(size)
 	}
 	write(w, resp)
+}
+
+// answer has a route's function answer a request.
+func (f *front) answer(r *http.Request, rt *route, e api.Request) api.Response {
+	if mayBeLarge(rt.key) {
+		if problem := takeRoom(r.Context(), f.made, maxAnswer); problem != nil {
+			return api.Fail(r.Context(), f.log, problem)
+		}
+		defer f.made.Release(maxAnswer)
+	}
+	// A client that leaves does not undo what it asked for.
+	resp, failure := invoke(f.invocations, f.goroutines, f.log, rt.function, rt.handle, e)
+	if failure != nil {
+		return api.Fail(r.Context(), f.log, failure)
+	}
+	return resp
+}
+
+// mayBeLarge tells whether a route's answer has texts of tasks.
+func mayBeLarge(route string) bool {
+	return route == api.ListRoute || route == api.GetRoute || route == api.HistoryRoute
 }
 
 // takeRoom takes so many bytes of a room, or tells why it can't.
@@ -146,6 +158,10 @@ func takeRoom(ctx context.Context, room *semaphore.Weighted, size int64) *api.Pr
 	if room.Acquire(ctx, size) == nil {
 		return nil
 	}
+	return noRoom()
+}
+
+func noRoom() *api.Problem {
 	return api.Problemf(http.StatusServiceUnavailable, "Too many large requests at once. Send the request again in a few seconds.").With("Retry-After", "5")
 }
 

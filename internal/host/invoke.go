@@ -73,7 +73,7 @@ func invoke[In, Out any](ctx context.Context, g *goroutines, log *slog.Logger, f
 		return r.out, r.err
 	}
 	var none Out
-	return none, &functionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("Task timed out after %.2f seconds", f.timeout.Seconds())}
+	return none, &functionError{Type: string(task.SandboxTimedout), Message: fmt.Sprintf("Task timed out after %.2f seconds", f.timeout.Seconds())}
 }
 
 // function is one of the template's functions.

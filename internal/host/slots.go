@@ -66,6 +66,13 @@ func (s *slots) leave() (next waitingCall, ok bool) {
 	return next, true
 }
 
+// waiting returns how many calls are in line.
+func (s *slots) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.line)
+}
+
 // wait waits until a slot is free, and leaves it there.
 func (s *slots) wait(ctx context.Context) error {
 	for {

@@ -111,7 +111,7 @@ func (h *Host) wire(system *samtemplate.System, cfg Config) error {
 	}
 	h.front = &front{
 		token: cfg.Token, origins: http.NewCrossOriginProtection(), backlog: backlog{max: cfg.MaxBacklog, tasks: h.db.Backlog},
-		bodies: semaphore.NewWeighted(maxLargeBodies), answers: semaphore.NewWeighted(maxLargeAnswers), log: h.log, invocations: h.invocations, goroutines: h.goroutines,
+		bodies: semaphore.NewWeighted(maxLargeBodies), made: semaphore.NewWeighted(maxMade), answers: semaphore.NewWeighted(maxLargeAnswers), log: h.log, invocations: h.invocations, goroutines: h.goroutines,
 		console: console.New(h.stats, lookEvery),
 	}
 	for _, r := range system.Routes {

@@ -32,6 +32,8 @@ const (
 	// LambdaUnknown is an attempt that died without a word. The name is Step
 	// Functions' own for a function that exits or runs out of memory.
 	LambdaUnknown Kind = "Lambda.Unknown"
+	// SandboxTimedout is the same of a function that ran out of its time.
+	SandboxTimedout Kind = "Sandbox.Timedout"
 )
 
 // Kinds of death that are not an attempt's.

@@ -174,8 +174,11 @@ func (t *Task) MarkDead(r MarkRequest) MarkOutcome {
 		return Stale
 	}
 	errorType, errorMessage := r.Why()
+	died := errorType == string(LambdaUnknown) || errorType == string(SandboxTimedout)
 	if t.Status == Processing {
 		t.closeAttempt(r.Now, errorType, errorMessage, false)
+	} else if died && t.ErrorType == string(WorkerTimeout) { // with its worker, which is why: the record says so
+		errorType, errorMessage = t.ErrorType, t.ErrorMessage
 	}
 	t.Status = DLQ
 	t.ErrorType, t.ErrorMessage = errorType, errorMessage

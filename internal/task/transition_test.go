@@ -330,6 +330,14 @@ func TestDeadLetter(t *testing.T) {
 		t.ErrorType, t.ErrorMessage, t.ExpiresAt = errorType, errorMessage, at(30).Plus(retention)
 		return t
 	}
+	hung := func() task.Task {
+		t := failed(0)
+		t.ErrorType, t.ErrorMessage = string(task.WorkerTimeout), "the worker had not returned"
+		return t
+	}
+	death := func(kind task.Kind) task.DeadLetter {
+		return task.DeadLetter{Message: task.Message{TaskID: id, Run: 1}, Error: string(kind), Cause: "exited"}
+	}
 	const notStarted = "the task's execution could not be started; its message was moved to the dead letter queue"
 	for _, row := range []struct {
 		name   string
@@ -344,6 +352,8 @@ func TestDeadLetter(t *testing.T) {
 			"PROCESSING is marked and its attempt closed", processing(0), letter(1), task.Marked,
 			marked(died(processing(0), at(30), "WorkerError", "no luck at all", true), "WorkerError", "no luck at all"),
 		},
+		{"FAILED with its worker's time up says so, although the function died then", hung(), death(task.SandboxTimedout), task.Marked, marked(hung(), "Timeout", "the worker had not returned")},
+		{"FAILED for another reason says that the function died", failed(0), death(task.LambdaUnknown), task.Marked, marked(failed(0), "Lambda.Unknown", "exited")},
 		{"DLQ is a duplicate", dead(), letter(1), task.Duplicate, dead()},
 		{"DLQ is a duplicate for a raw message", dead(), raw(1), task.Duplicate, dead()},
 		{"PROCESSED is stale", processed(), letter(1), task.Stale, processed()},

@@ -55,6 +55,7 @@ type DB struct {
 	queue     *Queue
 	dead      *DeadLetterQueue
 	clock     clock
+	crashed   bool
 }
 
 // Open opens the file at path and makes it, with its folder, if it is not
@@ -89,6 +90,8 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	log, err := os.Stat(path + "-wal") // who closes the file last removes it
+	db.crashed = err == nil && log.Size() > 0
 	if err := prepare(path, size <= checkUpTo); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -115,7 +118,9 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if err := db.dead.load(); err != nil {
 		return nil, err
 	}
-	db.guard.note()
+	if err := db.guard.note(db.writer.version); err != nil {
+		return nil, unavailable("read", err)
+	}
 	return db, nil
 }
 
@@ -179,6 +184,9 @@ func (db *DB) Close() error {
 	}
 	return errors.Join(append(errs, db.guard.release())...)
 }
+
+// Crashed tells whether who had the file open before has not closed it.
+func (db *DB) Crashed() bool { return db.crashed }
 
 // Backlog returns how many tasks are not finished: those on the queue, those that
 // run and those that wait for a retry. It counts what is committed, and costs

@@ -23,7 +23,15 @@ type guard struct {
 	looked time.Time
 	err    error // of the last look
 	taken  error // another host has had the file: what is in memory is not what is there
+
+	// version returns a number that changes when another connection writes, and opened
+	// is what it was.
+	version func() (int64, error)
+	opened  int64
 }
+
+// errInUse is that another host has the file.
+var errInUse = errors.New("is in use by another host: stop that one, or choose another file")
 
 // newGuard locks the file at path.
 func newGuard(path string) (*guard, error) {
@@ -39,7 +47,7 @@ func (g *guard) take() error {
 		return fmt.Errorf("lock the database: %w", err)
 	}
 	if !locked {
-		return fmt.Errorf("database %s is in use by another host: stop that one, or choose another file", g.path)
+		return fmt.Errorf("database %s %w", g.path, errInUse)
 	}
 	old := g.lock
 	g.lock = lock
@@ -57,14 +65,17 @@ func (g *guard) release() error {
 	return g.lock.Unlock()
 }
 
-// note notes which files are open. check may be called from then on, by one goroutine.
-func (g *guard) note() {
+// note notes which files are open, and the version that they are in. check may be called
+// from then on, by one goroutine, which version belongs to too.
+func (g *guard) note(version func() (int64, error)) (err error) {
 	for _, suffix := range []string{"", "-wal"} {
 		if info, err := os.Stat(g.path + suffix); err == nil {
 			g.own[suffix] = info
 		}
 	}
-	g.looked = time.Now()
+	g.looked, g.version = time.Now(), version
+	g.opened, err = version()
+	return err
 }
 
 // check returns an error while one of the files does not have its name, as far as was
@@ -82,12 +93,21 @@ func (g *guard) look() error {
 			return fmt.Errorf("%s was moved, removed or replaced while it was in use: put it back, or stop the host", g.path+suffix)
 		}
 	}
-	if g.taken == nil && g.gone(".lock") {
-		if err := g.take(); err != nil {
-			g.taken = fmt.Errorf("%s was removed while it was in use, and the file is not this host's any more: %w", g.path+".lock", err)
+	if g.taken != nil || !g.gone(".lock") {
+		return g.taken
+	}
+	err := g.take()
+	if err == nil {
+		var now int64
+		if now, err = g.version(); err == nil && now != g.opened {
+			err = errInUse // or was, meanwhile
 		}
 	}
-	return g.taken
+	if errors.Is(err, errInUse) {
+		g.taken = fmt.Errorf("%s was removed while it was in use, and another host has opened the file since: stop this one, and start it again", g.path+".lock")
+		return g.taken
+	}
+	return err
 }
 
 // gone tells whether a file does not have its name any more.

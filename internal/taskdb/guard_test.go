@@ -74,6 +74,58 @@ func TestAFileThatIsTakenAway(t *testing.T) {
 	}
 }
 
+// A host that does nothing does not see its lock removed. It sees that another one has
+// come, has written and is gone.
+func TestAHostThatCameAndWent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "tasks.db")
+		first, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer first.Close()
+		if err := errors.Join(submitted(t, first), os.Remove(path+".lock")); err != nil {
+			t.Fatal(err)
+		}
+		second, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(submitted(t, second), second.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if err := submitted(t, first); !task.IsKind(err, task.Unavailable) || !strings.Contains(err.Error(), "another host has opened the file since") {
+			t.Errorf("got %v, want Unavailable, and why", err)
+		}
+	})
+}
+
+// What keeps a lock from being taken again may pass.
+func TestALockThatCannotBeTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "tasks.db")
+		db, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if err := errors.Join(os.Remove(path+".lock"), os.Mkdir(path+".lock", 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		if err := submitted(t, db); !task.IsKind(err, task.Unavailable) {
+			t.Errorf("got %v, want Unavailable", err)
+		}
+		if err := os.Remove(path + ".lock"); err != nil {
+			t.Fatal(err)
+		}
+		if err := submitted(t, db); err != nil {
+			t.Errorf("got %v when it could be taken, want none", err)
+		}
+	})
+}
+
 // Of two hosts, one of which has opened the file when the lock of the other was removed,
 // one writes.
 func TestALockThatIsRemoved(t *testing.T) {
@@ -102,7 +154,7 @@ func TestALockThatIsRemoved(t *testing.T) {
 		if err := submitted(t, second); err != nil {
 			t.Error(err)
 		}
-		if err := submitted(t, first); !task.IsKind(err, task.Unavailable) || !strings.Contains(err.Error(), "in use by another host") {
+		if err := submitted(t, first); !task.IsKind(err, task.Unavailable) || !strings.Contains(err.Error(), "another host has opened the file since") {
 			t.Errorf("got %v, want Unavailable, and why", err)
 		}
 		if err := second.Close(); err != nil {

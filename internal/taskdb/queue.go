@@ -56,13 +56,14 @@ func newQueue(db *DB) *Queue {
 func (db *DB) Queue() *Queue { return db.queue }
 
 // The record's time of a delay counts too: its clock follows the machine's forward, and
-// the queue's only when the file is opened.
-const selectQueued = `SELECT id, run, receives, updated_at, max(visible_at, next_attempt_at) FROM tasks WHERE live = 1 AND visible_at > 0 ORDER BY id`
+// the queue's only when the file is opened. But not if that is before its creation: the
+// machine's clock was set back since.
+const selectQueued = `SELECT id, run, receives, updated_at, CASE WHEN created_at > ? THEN visible_at ELSE max(visible_at, next_attempt_at) END FROM tasks WHERE live = 1 AND visible_at > 0 ORDER BY id`
 
 // load reads what is on the queue from the file.
 func (q *Queue) load() error {
 	return q.db.read(Operation{Name: "Queue.load"}, func() error {
-		rows, err := q.db.reader.Query(selectQueued)
+		rows, err := q.db.reader.Query(selectQueued, q.db.clock.now())
 		if err != nil {
 			return err
 		}

@@ -78,6 +78,12 @@ func newWriter(path string, g *guard) (_ *writer, err error) {
 	return w, nil
 }
 
+// version returns a number that changes when another connection writes to the file.
+func (w *writer) version() (v int64, err error) {
+	err = w.conn.QueryRowContext(context.Background(), `PRAGMA data_version`).Scan(&v)
+	return v, err
+}
+
 // count counts what is in the file. Only the live rows are read: how many others
 // there are the indexes tell.
 func (w *writer) count() error {
