@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -37,6 +38,7 @@ type lines struct {
 	bar    *progressbar.ProgressBar
 
 	accepted, replayed, refused int
+	reused                      bool // a line was refused because its key is that of another request
 }
 
 // lineResult is what became of a line, as --json prints it.
@@ -85,8 +87,8 @@ func (c *cli) submitLines(ctx context.Context, path string, common client.Submis
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w; to go on where it stopped, run it again with --idempotency-key %q: no line becomes two tasks within a day", err, l.key)
-	case l.refused > 0 && l.accepted == 0 && path != "-" && common.IdempotencyKey == "":
-		return fmt.Errorf("all lines were refused; if the file was submitted with other options within a day, --idempotency-key %q submits it once more", uuid.NewString())
+	case l.reused && common.IdempotencyKey == "":
+		return fmt.Errorf("%s refused; the file was submitted with other options within a day: --idempotency-key %q submits it once more", plural(l.refused, "line was", "lines were"), uuid.NewString())
 	case l.refused > 0:
 		return fmt.Errorf("%s refused", plural(l.refused, "line was", "lines were"))
 	}
@@ -101,7 +103,7 @@ type numbered struct {
 
 func (l *lines) submit(ctx context.Context, in io.Reader) error {
 	scanner := bufio.NewScanner(in)
-	scanner.Buffer(make([]byte, 64<<10), task.MaxAnswerBytes+len("\r\n"))
+	scanner.Buffer(make([]byte, 64<<10), len("\ufeff")+task.MaxAnswerBytes+len("\r\n"))
 	var batch []numbered
 	size, number := 0, 0
 	for scanner.Scan() {
@@ -113,6 +115,8 @@ func (l *lines) submit(ctx context.Context, in io.Reader) error {
 		switch {
 		case len(line) == 0:
 			continue
+		case len(line) > task.MaxAnswerBytes:
+			return fmt.Errorf("line %d is longer than %d bytes", number, task.MaxAnswerBytes)
 		case !utf8.Valid(line):
 			return fmt.Errorf("line %d is not UTF-8", number)
 		}
@@ -172,6 +176,7 @@ func (l *lines) count(s numbered, result api.BatchResult) error {
 		}
 	} else {
 		l.refused++
+		l.reused = l.reused || strings.Contains(result.Detail, "idempotency key")
 	}
 	if l.c.json {
 		return l.c.out.json(lineResult{s.line, result})

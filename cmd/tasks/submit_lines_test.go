@@ -59,7 +59,7 @@ func TestSubmitLines(t *testing.T) {
 			return true
 		})
 		got := f.run(t, "submit", "--lines", file(t, "42\n"), "--label", "a=b")
-		if got.Code != exitFailed || !strings.Contains(got.ErrOut, "with other options within a day, --idempotency-key \"") {
+		if got.Code != exitFailed || !strings.Contains(got.ErrOut, "with other options within a day: --idempotency-key \"") {
 			t.Errorf("got %+v", got)
 		}
 	})

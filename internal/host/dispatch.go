@@ -71,7 +71,7 @@ func (e *Executions) startCall(s *slots, x *execution, c asl.InvokeTask, follows
 		leave := func() { e.leave(s) }
 		if s == e.suspects {
 			leave = sync.OnceFunc(leave)
-			defer time.AfterFunc(suspectFor(s.waiting()), leave).Stop()
+			defer time.AfterFunc(e.suspectFor, leave).Stop()
 		}
 		event := e.run(ctx, c)
 		if e.ctx.Err() == nil { // else it was cut off by the host's end, and counts as not answered
@@ -79,12 +79,6 @@ func (e *Executions) startCall(s *slots, x *execution, c asl.InvokeTask, follows
 		}
 		leave() // not before its answer is kept: while nothing can be, nobody follows
 	})
-}
-
-// suspectFor is how long a suspect keeps the next from beginning, with so many in line:
-// all of them some ten minutes or, if they are many, an hour.
-func suspectFor(waiting int) time.Duration {
-	return min(max(time.Second, 10*time.Minute/time.Duration(waiting+1)), time.Minute)
 }
 
 // leave gives a slot to the call that has waited for one longest.

@@ -32,8 +32,9 @@ type Executions struct {
 
 	ctx        context.Context // of the tasks that run
 	goroutines *goroutines
-	slots      *slots // of the tasks that may run at once
-	suspects   *slots // one, of those that resume begins one by one
+	slots      *slots        // of the tasks that may run at once
+	suspects   *slots        // one, of those that resume begins one by one, when it has found all
+	suspectFor time.Duration // how long each keeps the next from beginning
 	timers     *timers
 	fired      chan struct{} // holds one for each timer that is being handled
 	running    sync.WaitGroup
@@ -48,7 +49,7 @@ func newExecutions(ctx context.Context, g *goroutines, db *taskdb.DB, machine *a
 	return &Executions{
 		db: db, definition: definition, stateMachine: stateMachine, log: log,
 		seed: func(task.Message) uint64 { return rand.Uint64() },
-		ctx:  ctx, goroutines: g, slots: newSlots(concurrency), suspects: newSlots(1), timers: newTimers(), fired: make(chan struct{}, maxFired),
+		ctx:  ctx, goroutines: g, slots: newSlots(concurrency), suspects: newSlots(0), timers: newTimers(), fired: make(chan struct{}, maxFired),
 		machines: map[int64]*asl.Machine{definition: machine},
 		live:     map[task.Message]*execution{},
 	}
@@ -137,12 +138,15 @@ func (e *Executions) History(ctx context.Context, m task.Message) ([]json.RawMes
 	return out, nil
 }
 
+// suspectsWithin is how long it takes at most until all suspects have begun.
+const suspectsWithin = 10 * time.Minute
+
 // resume takes up every execution that was running when the host stopped. What
 // it was doing is done again at once; what it was waiting for keeps its time. If the host
 // died, attempts that were cut off before that already run one by one: one of their
 // workers may be what kills the host, and the others must not go down with it each time.
 func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
-	err = e.db.RunningExecutions(ctx, func(kept taskdb.Execution, interruptions int) error {
+	err = e.db.RunningExecutions(ctx, func(kept taskdb.Execution, interrupted bool) error {
 		x := e.acquire(kept.Message)
 		defer e.release(kept.Message, x)
 		x.lock()
@@ -157,13 +161,15 @@ func (e *Executions) resume(ctx context.Context) (resumed int, err error) {
 			since = x.clock
 		}
 		slots := e.slots
-		if interruptions > 0 && e.db.Crashed() {
+		if interrupted && e.db.Crashed() {
 			slots = e.suspects
 		}
 		e.doIn(slots, x, x.state.Pending(), since)
 		resumed++
 		return nil
 	})
+	e.suspectFor = min(suspectsWithin/time.Duration(max(1, e.suspects.waiting())), time.Minute)
+	e.leave(e.suspects)
 	return resumed, err
 }
 

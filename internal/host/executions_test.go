@@ -184,7 +184,8 @@ func (h *testHost) crash(path string) {
 	h.t.Helper()
 	reader, err := sql.Open("sqlite", "file:"+path+"?mode=ro") // which can't close it either
 	if err == nil {
-		_, err = reader.Exec(`SELECT 1 FROM tasks`)
+		reader.SetMaxOpenConns(1)
+		_, err = reader.Exec(`BEGIN; SELECT 1 FROM tasks`)
 	}
 	if err != nil {
 		h.t.Fatal(err)

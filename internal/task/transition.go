@@ -1,6 +1,7 @@
 package task
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -291,20 +292,20 @@ func (t *Task) awaitRetry(now Time, p RetryPolicy) {
 // that did not count does.
 func (t *Task) closeDead(now Time, kind Kind, message string, counts bool) (last bool) {
 	if !counts {
-		last = t.Interruptions()+1 >= MaxInterruptions
+		open := t.lastAttempt()
+		interruptions := 1
+		for _, a := range t.Attempts {
+			if a.Run == open.Run && a.Number == open.Number && a.NotCounted {
+				interruptions++
+			}
+		}
+		last = interruptions >= MaxInterruptions
 	}
 	t.closeAttempt(now, string(kind), message, !counts && !last)
 	return last
 }
 
-// Interruptions returns how often this run's last attempt was cut off without being
-// counted, and begun again.
-func (t *Task) Interruptions() (n int) {
-	last := t.lastAttempt()
-	for _, a := range t.Attempts {
-		if last != nil && a.NotCounted && a.Run == last.Run && a.Number == last.Number {
-			n++
-		}
-	}
-	return n
+// WasInterrupted tells whether an attempt of this run was cut off by its host's end.
+func (t *Task) WasInterrupted() bool {
+	return slices.ContainsFunc(t.Attempts, func(a Attempt) bool { return a.Run == t.Run && a.ErrorType == string(Interrupted) })
 }

@@ -98,8 +98,9 @@ func OpenIntercepted(path string, intercept Interceptor) (_ *DB, err error) {
 	if db.reader, err = open(path, "_pragma=query_only(1)", "_pragma=cache_size(-16000)"); err != nil {
 		return nil, err
 	}
-	db.reader.SetMaxOpenConns(readers)
-	db.reader.SetMaxIdleConns(readers)
+	if err := openAll(db.reader); err != nil {
+		return nil, unavailable("read", err)
+	}
 	if db.getTask, err = db.reader.Prepare(selectRow); err != nil {
 		return nil, unavailable("read", err)
 	}
@@ -193,9 +194,26 @@ func (db *DB) Crashed() bool { return db.crashed }
 // nothing.
 func (db *DB) Backlog() int { return int(db.writer.live.Load()) }
 
-// open returns a pool of connections to the file.
+// openAll opens the connections of a pool, to the file that has its name now.
+func openAll(pool *sql.DB) (err error) {
+	pool.SetMaxOpenConns(readers)
+	pool.SetMaxIdleConns(readers)
+	for range readers {
+		c, err := pool.Conn(context.Background())
+		if err != nil {
+			return err
+		}
+		defer c.Close() // when all are open
+		if _, err := c.ExecContext(context.Background(), `SELECT count(*) FROM sqlite_schema`); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open returns a pool of connections to the file, which makes none.
 func open(path string, options ...string) (*sql.DB, error) {
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)"
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?mode=rw&_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=temp_store(MEMORY)"
 	for _, o := range options {
 		dsn += "&" + o
 	}

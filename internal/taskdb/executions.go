@@ -102,9 +102,9 @@ func (r *row) asExecution() Execution {
 
 const selectRunning = `SELECT ` + rowColumns + ` FROM tasks WHERE live = 1 AND execution = 'RUNNING' ORDER BY id`
 
-// RunningExecutions calls f with each execution that has not ended, and with its task's
-// interruptions.
-func (db *DB) RunningExecutions(ctx context.Context, f func(e Execution, interruptions int) error) error {
+// RunningExecutions calls f with each execution that has not ended, and tells it whether
+// the task was interrupted before.
+func (db *DB) RunningExecutions(ctx context.Context, f func(e Execution, interrupted bool) error) error {
 	return db.read(Operation{Name: "RunningExecutions"}, func() error {
 		rows, err := db.reader.QueryContext(ctx, selectRunning)
 		if err != nil {
@@ -116,7 +116,7 @@ func (db *DB) RunningExecutions(ctx context.Context, f func(e Execution, interru
 			if err != nil {
 				return err
 			}
-			if err := f(r.asExecution(), r.Interruptions()); err != nil {
+			if err := f(r.asExecution(), r.WasInterrupted()); err != nil {
 				return err
 			}
 		}

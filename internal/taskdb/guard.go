@@ -30,6 +30,9 @@ type guard struct {
 	opened  int64
 }
 
+// files are the suffixes of the names of the files that SQLite has open.
+var files = []string{"", "-wal", "-shm"}
+
 // errInUse is that another host has the file.
 var errInUse = errors.New("is in use by another host: stop that one, or choose another file")
 
@@ -68,7 +71,7 @@ func (g *guard) release() error {
 // note notes which files are open, and the version that they are in. check may be called
 // from then on, by one goroutine, which version belongs to too.
 func (g *guard) note(version func() (int64, error)) (err error) {
-	for _, suffix := range []string{"", "-wal"} {
+	for _, suffix := range files {
 		if info, err := os.Stat(g.path + suffix); err == nil {
 			g.own[suffix] = info
 		}
@@ -88,7 +91,7 @@ func (g *guard) check() error {
 }
 
 func (g *guard) look() error {
-	for _, suffix := range []string{"", "-wal"} {
+	for _, suffix := range files {
 		if g.gone(suffix) {
 			return fmt.Errorf("%s was moved, removed or replaced while it was in use: put it back, or stop the host", g.path+suffix)
 		}

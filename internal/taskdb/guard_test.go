@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +38,7 @@ func TestAFileThatIsTakenAway(t *testing.T) {
 		{"moved", rename("data/tasks.db", "data/moved"), rename("data/moved", "data/tasks.db")},
 		{"moved with its folder", rename("data", "moved"), rename("moved", "data")},
 		{"its log moved", rename("data/tasks.db-wal", "data/moved"), rename("data/moved", "data/tasks.db-wal")},
+		{"its shared memory moved", rename("data/tasks.db-shm", "data/moved"), rename("data/moved", "data/tasks.db-shm")},
 		{"removed with its folder", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "data")) }, nil},
 		{"replaced", func(dir string) error {
 			return errors.Join(os.WriteFile(filepath.Join(dir, "other"), nil, 0o600), rename("other", "data/tasks.db")(dir))
@@ -55,6 +57,15 @@ func TestAFileThatIsTakenAway(t *testing.T) {
 				if err := errors.Join(submitted(t, db), tt.take(dir)); err != nil {
 					t.Fatal(err)
 				}
+				var reads sync.WaitGroup
+				for range 4 * readers { // by no connection that would make the file anew
+					reads.Go(func() {
+						if page, err := db.List(t.Context(), task.Query{Limit: 10}); err != nil || len(page.Tasks) != 1 {
+							t.Errorf("listed %d tasks, %v, want the one", len(page.Tasks), err)
+						}
+					})
+				}
+				reads.Wait()
 				for range 2 {
 					if err := submitted(t, db); !task.IsKind(err, task.Unavailable) || !strings.Contains(err.Error(), "was moved, removed or replaced") {
 						t.Errorf("got %v, want Unavailable, and why", err)
@@ -71,6 +82,32 @@ func TestAFileThatIsTakenAway(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A file that was moved has all that was written when the host is closed, and there is
+// nothing where it was that would spoil another file.
+func TestAFileThatWasMovedIsWhole(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	was, is := filepath.Join(dir, "tasks.db"), filepath.Join(dir, "moved.db")
+	db, err := Open(was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := newTask(t, db)
+	if err := errors.Join(os.Rename(was, is), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := os.Stat(was + "-wal"); err == nil && log.Size() > 0 {
+		t.Errorf("%d bytes are left in %s", log.Size(), log.Name())
+	}
+	if db, err = Open(is); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Get(t.Context(), id); err != nil {
+		t.Error(err)
 	}
 }
 
