@@ -178,8 +178,8 @@ func (t *Task) MarkDead(r MarkRequest) MarkOutcome {
 	died := errorType == string(LambdaUnknown) || errorType == string(SandboxTimedout)
 	if t.Status == Processing {
 		t.closeAttempt(r.Now, errorType, errorMessage, false)
-	} else if died && t.ErrorType == string(WorkerTimeout) { // with its worker, which is why: the record says so
-		errorType, errorMessage = t.ErrorType, t.ErrorMessage
+	} else if died && t.ErrorType == string(WorkerTimeout) && t.NextAttemptAt.IsZero() {
+		errorType, errorMessage = t.ErrorType, t.ErrorMessage // of the last attempt, whose worker took the function with it
 	}
 	t.Status = DLQ
 	t.ErrorType, t.ErrorMessage = errorType, errorMessage

@@ -88,6 +88,12 @@ func died(t task.Task, now task.Time, kind task.Kind, message string, counted bo
 	return t
 }
 
+// retriedAt is the task while its retry is awaited.
+func retriedAt(t task.Task, second int) task.Task {
+	t.NextAttemptAt = at(second)
+	return t
+}
+
 func TestClaim(t *testing.T) {
 	t.Parallel()
 	const (
@@ -130,10 +136,6 @@ func TestClaim(t *testing.T) {
 		t := died(twice(), at(50), task.Interrupted, interrupted, true)
 		t.Status, t.Owner, t.LeaseUntil, t.UpdatedAt = task.Failed, "token", task.Time{}, at(50)
 		t.ErrorType, t.ErrorMessage = "Interrupted", interrupted
-		return t
-	}
-	retriedAt := func(t task.Task, second int) task.Task {
-		t.NextAttemptAt = at(second)
 		return t
 	}
 
@@ -353,6 +355,7 @@ func TestDeadLetter(t *testing.T) {
 			marked(died(processing(0), at(30), "WorkerError", "no luck at all", true), "WorkerError", "no luck at all"),
 		},
 		{"FAILED with its worker's time up says so, although the function died then", hung(), death(task.SandboxTimedout), task.Marked, marked(hung(), "Timeout", "the worker had not returned")},
+		{"FAILED with a retry to come says that the function died", retriedAt(hung(), 32), death(task.LambdaUnknown), task.Marked, marked(hung(), "Lambda.Unknown", "exited")},
 		{"FAILED for another reason says that the function died", failed(0), death(task.LambdaUnknown), task.Marked, marked(failed(0), "Lambda.Unknown", "exited")},
 		{"DLQ is a duplicate", dead(), letter(1), task.Duplicate, dead()},
 		{"DLQ is a duplicate for a raw message", dead(), raw(1), task.Duplicate, dead()},
