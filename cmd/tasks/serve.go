@@ -77,6 +77,11 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	// What reads the log may end before the host does: its records are lost then,
 	// and nothing else.
 	signal.Ignore(syscall.SIGPIPE)
+	// Before the file is opened: a start that fails must not use up what tells a crash.
+	listener, err := net.Listen(networkOf(o.listen), o.listen)
+	if err != nil {
+		return fmt.Errorf("%w: choose another address with --listen", err)
+	}
 	h, err := host.New(host.Config{
 		Database:   o.database,
 		Parameters: parameters,
@@ -85,11 +90,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		Log:        newLogger(stderr),
 	})
 	if err != nil {
-		return err
-	}
-	listener, err := net.Listen(networkOf(o.listen), o.listen)
-	if err != nil {
-		return errors.Join(fmt.Errorf("%w: choose another address with --listen", err), h.Close())
+		return errors.Join(err, listener.Close())
 	}
 	fmt.Fprintf(stdout, "API       http://%[1]s/local/tasks\nConsole   http://%[1]s/\nDatabase  %[2]s\nStop it with Ctrl-C.\n", reachable(listener.Addr()), o.database)
 	return h.Serve(ctx, listener)

@@ -93,7 +93,7 @@ func (g *guard) check() error {
 func (g *guard) look() error {
 	for _, suffix := range files {
 		if g.gone(suffix) {
-			return fmt.Errorf("%s was moved, removed or replaced while it was in use: put it back, or stop the host", g.path+suffix)
+			return fmt.Errorf("%s was moved, removed or replaced while it was in use: put it back; what was accepted last is in %s-wal alone, which belongs to that file and spoils any other", g.path+suffix, g.path)
 		}
 	}
 	if g.taken != nil || !g.gone(".lock") {

@@ -85,32 +85,6 @@ func TestAFileThatIsTakenAway(t *testing.T) {
 	}
 }
 
-// A file that was moved has all that was written when the host is closed, and there is
-// nothing where it was that would spoil another file.
-func TestAFileThatWasMovedIsWhole(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	was, is := filepath.Join(dir, "tasks.db"), filepath.Join(dir, "moved.db")
-	db, err := Open(was)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := newTask(t, db)
-	if err := errors.Join(os.Rename(was, is), db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if log, err := os.Stat(was + "-wal"); err == nil && log.Size() > 0 {
-		t.Errorf("%d bytes are left in %s", log.Size(), log.Name())
-	}
-	if db, err = Open(is); err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Get(t.Context(), id); err != nil {
-		t.Error(err)
-	}
-}
-
 // A host that does nothing does not see its lock removed. It sees that another one has
 // come, has written and is gone.
 func TestAHostThatCameAndWent(t *testing.T) {

@@ -171,9 +171,6 @@ func (w *writer) close() error {
 	}
 	w.closing.Unlock()
 	<-w.stopped
-	// SQLite would not do that if the file was moved, and would leave a log that spoils
-	// whatever file has the name by then. Nobody who reads is waited for.
-	_, _ = w.conn.ExecContext(context.Background(), `PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)`)
 	var errs []error
 	for _, s := range w.stmts {
 		errs = append(errs, s.Close())
