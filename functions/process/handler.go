@@ -61,7 +61,9 @@ type Handler struct {
 	Retention time.Duration
 	Log       *slog.Logger
 	// LeftBehind, if it is not nil, is called when the worker of an attempt has not
-	// returned and all else is done. It need not return.
+	// returned and all else is done. On Lambda it does not return: an answer would have
+	// the worker frozen, and thawed beside that of another task. At the function's timeout
+	// Lambda ends the process, which the state machine retries like any failure.
 	LeftBehind func()
 	// Clock is that of claims and outcomes, by which a retry is told from an invocation
 	// that came too early.

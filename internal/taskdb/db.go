@@ -186,7 +186,8 @@ func (db *DB) Close() error {
 	return errors.Join(append(errs, db.guard.release())...)
 }
 
-// Crashed tells whether who had the file open before has not closed it.
+// Crashed tells whether who had the file open before has not closed it, by the log that
+// is then left. Whoever opens the file and closes it, the sqlite3 tool too, removes that.
 func (db *DB) Crashed() bool { return db.crashed }
 
 // Backlog returns how many tasks are not finished: those on the queue, those that

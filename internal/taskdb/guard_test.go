@@ -91,11 +91,7 @@ func TestAHostThatCameAndWent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "tasks.db")
-		first, err := Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer first.Close()
+		first := openAt(t, path)
 		if err := errors.Join(submitted(t, first), os.Remove(path+".lock")); err != nil {
 			t.Fatal(err)
 		}
@@ -117,11 +113,7 @@ func TestALockThatCannotBeTaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "tasks.db")
-		db, err := Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
+		db := openAt(t, path)
 		if err := errors.Join(os.Remove(path+".lock"), os.Mkdir(path+".lock", 0o700)); err != nil {
 			t.Fatal(err)
 		}
@@ -143,11 +135,7 @@ func TestALockThatIsRemoved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "tasks.db")
-		first, err := Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer first.Close()
+		first := openAt(t, path)
 		if err := errors.Join(os.Remove(path+".lock"), submitted(t, first)); err != nil {
 			t.Fatal(err)
 		}

@@ -15,13 +15,10 @@ func main() {
 	env := awsconfig.NewEnvironment(os.Getenv)
 	cfg, err := process.LoadConfig(os.Getenv)
 	handler := process.Handler{
-		Store:     dynamotable.New(env.SDK(), env.Required("TABLE_NAME")),
-		Retention: cfg.Retention,
-		Log:       awslambda.NewLogger(),
-		// An answer would have Lambda freeze the worker, and thaw it beside that of
-		// another task. At the function's timeout Lambda ends the process, and the state
-		// machine retries that as it retries any failure.
-		LeftBehind: func() { select {} },
+		Store:      dynamotable.New(env.SDK(), env.Required("TABLE_NAME")),
+		Retention:  cfg.Retention,
+		Log:        awslambda.NewLogger(),
+		LeftBehind: func() { select {} }, // until Lambda ends the process
 	}
 	env.Check(log.Fatal, err)
 	if handler.Worker, err = process.NewWorker(cfg); err != nil {
